@@ -1,0 +1,16 @@
+# Warnings, hardening and sanitizers: one INTERFACE target that every target of ours links.
+add_library(refund_relay_compiler INTERFACE)
+add_library(refund_relay::compiler ALIAS refund_relay_compiler)
+target_include_directories(refund_relay_compiler INTERFACE ${PROJECT_SOURCE_DIR})
+target_compile_options(refund_relay_compiler INTERFACE
+  -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual -Wimplicit-fallthrough
+  $<$<BOOL:${REFUND_RELAY_WERROR}>:-Werror>
+  $<$<CXX_COMPILER_ID:Clang>:-Wthread-safety -Wthread-safety-beta -Werror=thread-safety>)
+target_compile_options(refund_relay_compiler INTERFACE -fstack-protector-strong -fno-omit-frame-pointer)
+
+if(REFUND_RELAY_SANITIZE)
+  add_compile_options(-fsanitize=${REFUND_RELAY_SANITIZE} -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=${REFUND_RELAY_SANITIZE})
+else()
+  add_compile_definitions($<$<CONFIG:Release,RelWithDebInfo>:_FORTIFY_SOURCE=2>)
+endif()

@@ -1,0 +1,32 @@
+// Publisher: admits translated events into the log.
+#ifndef REFUND_RELAY_SERVER_STREAM_PUBLISHER_H_
+#define REFUND_RELAY_SERVER_STREAM_PUBLISHER_H_
+
+#include <atomic>
+
+#include "refundrelay/v1/refund_event.pb.h"
+#include "server/log/event_log.h"
+
+namespace refund_relay {
+
+// Stands between the webhook handler and the log on the path of a webhook. Thread-safe; never blocks on storage.
+class Publisher {
+ public:
+  // `log` must outlive the publisher.
+  explicit Publisher(EventLog& log) : log_(log) {}
+
+  // Encodes and appends `event`. `done` is called as EventLog::Append does, with its errors; UNAVAILABLE with reason
+  // DRAINING after `StartDraining`.
+  void Publish(const refundrelay::v1::RefundEvent& event, EventLog::AppendDone done);
+
+  // Refuses every event from now on. Events that were admitted before are still answered.
+  void StartDraining() { draining_.store(true, std::memory_order_relaxed); }
+
+ private:
+  EventLog& log_;
+  std::atomic<bool> draining_ = false;
+};
+
+}  // namespace refund_relay
+
+#endif  // REFUND_RELAY_SERVER_STREAM_PUBLISHER_H_
