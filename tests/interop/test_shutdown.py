@@ -45,7 +45,7 @@ class ShutdownTest(unittest.TestCase):
             connection.close()
 
     def test_a_second_signal_stops_at_once(self):
-        with Relay("--drain_delay=3600s") as relay:
+        with Relay("--drain_delay=600s") as relay:
             relay.signal_stop()
             relay.wait_for_line(lambda record: "drain" in json.dumps(record))
             relay.process.send_signal(signal.SIGTERM)
@@ -53,7 +53,7 @@ class ShutdownTest(unittest.TestCase):
 
     def test_while_endpoints_leave_it_is_not_ready_but_still_takes_webhooks(self):
         with Relay() as relay:
-            relay.flags.append("--drain_delay=3600s")
+            relay.flags.append("--drain_delay=600s")
             self.assertEqual(0, relay.stop())
             relay.start()
             self.assertEqual(200, relay.admin_get("/readyz")[0])
