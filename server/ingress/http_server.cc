@@ -2,14 +2,14 @@
 
 #include <algorithm>
 #include <boost/asio/buffer.hpp>
+#include <boost/asio/ip/address.hpp>
 #include <boost/asio/post.hpp>
 #include <chrono>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
-#include "server/ingress/json_text.h"
-#include "server/ingress/listen_address.h"
+#include "server/ingress/problem_json.h"
 #include "server/ops/logging.h"
 
 namespace refund_relay {
@@ -23,9 +23,9 @@ constexpr int kListenBacklog = 4096;  // the kernel cuts it to net.core.somaxcon
 constexpr std::chrono::milliseconds kAcceptPause(50);
 constexpr absl::Duration kAcceptWarningInterval = absl::Seconds(10);
 
-absl::Status BindError(std::string_view address, const error_code& ec) {
-  return absl::UnavailableError(absl::StrCat("cannot listen on ", absl::string_view(address.data(), address.size()),
-                                             ": ", ec.message(), "; choose another --http_address"));
+absl::Status BindError(const ListenAddress& address, const error_code& ec) {
+  return absl::UnavailableError(
+      absl::StrCat("cannot listen on ", address.ToString(), ": ", ec.message(), "; choose another --http_address"));
 }
 
 // A word to a connection too many, without waiting for anything.
@@ -51,19 +51,19 @@ HttpServer::HttpServer(const HttpOptions& options, RequestHandler& handler) : sh
 
 HttpServer::~HttpServer() { Stop(absl::InfinitePast()); }
 
-absl::Status HttpServer::Start(std::string_view address) {
-  const auto endpoint = ParseListenAddress(address);
-  if (!endpoint.ok()) return endpoint.status();
+absl::Status HttpServer::Start(const ListenAddress& address) {
+  error_code ec;
+  const asio::ip::tcp::endpoint endpoint(asio::ip::make_address(address.host, ec), address.port);
+  if (ec) return absl::InvalidArgumentError(absl::StrCat("\"", address.host, "\" is not an IP address"));
   const int count = std::max(1, shared_.options.threads);
   for (int i = 0; i < count; ++i) threads_.push_back(std::make_unique<IoThread>(shared_));
 
-  error_code ec;
   asio::io_context& context = threads_.front()->context();
   acceptor_ = std::make_unique<asio::ip::tcp::acceptor>(context);
-  acceptor_->open(endpoint->protocol(), ec);
+  acceptor_->open(endpoint.protocol(), ec);
   // Not SO_REUSEPORT: a second server on the same port must fail, not share it.
   if (!ec) acceptor_->set_option(asio::socket_base::reuse_address(true), ec);
-  if (!ec) acceptor_->bind(*endpoint, ec);
+  if (!ec) acceptor_->bind(endpoint, ec);
   if (!ec) acceptor_->listen(kListenBacklog, ec);
   if (!ec) endpoint_ = acceptor_->local_endpoint(ec);
   if (ec) {
@@ -76,11 +76,6 @@ absl::Status HttpServer::Start(std::string_view address) {
   Accept();
   for (const auto& thread : threads_) thread->Start();
   return absl::OkStatus();
-}
-
-std::string HttpServer::address() const {
-  const std::string ip = endpoint_.address().to_string();
-  return endpoint_.address().is_v6() ? absl::StrCat("[", ip, "]:", port()) : absl::StrCat(ip, ":", port());
 }
 
 void HttpServer::StartDraining() {

@@ -7,7 +7,6 @@
 #include <cstdint>
 #include <memory>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -15,6 +14,7 @@
 #include "server/ingress/http_options.h"
 #include "server/ingress/io_thread.h"
 #include "server/ingress/request_handler.h"
+#include "server/ops/listen_address.h"
 
 namespace refund_relay {
 
@@ -26,13 +26,13 @@ class HttpServer {
   // Stops at once if that was not done.
   ~HttpServer();
 
-  // Binds `address` (see ParseListenAddress) and serves. INVALID_ARGUMENT: not an address. UNAVAILABLE: cannot be
+  // Binds `address`, IPv4 or IPv6, and serves. INVALID_ARGUMENT: its host is no IP address. UNAVAILABLE: cannot be
   // bound; the message names address and cause.
-  absl::Status Start(std::string_view address);
+  absl::Status Start(const ListenAddress& address);
 
   // After Start: the bound port, and the address as a client writes it.
   uint16_t port() const { return endpoint_.port(); }
-  std::string address() const;
+  std::string address() const { return ListenAddress{endpoint_.address().to_string(), port()}.ToString(); }
   size_t open_connections() const { return shared_.connections.open(); }
 
   // From now on every answer closes its connection, and idle connections are closed; new ones are still accepted.

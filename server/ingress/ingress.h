@@ -4,7 +4,6 @@
 
 #include <cstdint>
 #include <string>
-#include <string_view>
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
@@ -24,7 +23,7 @@ class Ingress {
       : handler_({http.limits.body_bytes, max_webhooks_per_second}, parts, std::move(parse)), server_(http, handler_) {}
 
   // See HttpServer::Start. The credentials must be complete (CredentialStore::CheckComplete): the caller fails closed.
-  absl::Status Start(std::string_view address) { return server_.Start(address); }
+  absl::Status Start(const ListenAddress& address) { return server_.Start(address); }
 
   // The bound port and address; after Start.
   uint16_t port() const { return server_.port(); }

@@ -5,9 +5,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/ingress/authenticator.h"
-#include "server/ingress/json_text.h"
+#include "server/ingress/problem_json.h"
 #include "server/ingress/trace_context.h"
 #include "server/ingress/webhook_head.h"
+#include "server/ops/json_string.h"
 #include "server/ops/logging.h"
 
 namespace refund_relay {
@@ -96,7 +97,7 @@ class WebhookHandler::Exchange final : public RequestExchange {
     HttpAnswer answer;
     answer.status = row.status;
     answer.body.append("{\"status\":\"").append(row.label).append("\",\"event_id\":");
-    AppendJsonString(event_id, answer.body);
+    AppendJsonString(answer.body, event_id);
     absl::StrAppend(&answer.body, ",\"sequence\":", outcome.sequence, "}");
     const absl::Duration duration = Count(row.result);
     Log(LogLevel::kInfo, "webhook",
