@@ -7,6 +7,7 @@
 #include "CLI/Config.hpp"
 #include "CLI/Formatter.hpp"
 #include "CLI/Validators.hpp"
+#include "absl/strings/str_cat.h"
 #include "client/refundctl/command.h"
 #include "client/refundctl/exit_code.h"
 #include "client/refundctl/flag_checks.h"
@@ -20,6 +21,10 @@ int RunCommandLine(int argc, const char* const* argv) {
   CLI::App app("refundctl: reads the refund events of a refund-relay server, and sends it webhooks to try it out",
                "refundctl");
   app.set_version_flag("--version", "refundctl " REFUND_RELAY_VERSION);
+  app.failure_message([](const CLI::App*, const CLI::Error& error) {
+    return absl::StrCat("refundctl: ", error.what(),
+                        "\n`refundctl --help` and `refundctl COMMAND --help` tell what there is.\n");
+  });
   app.fallthrough();  // global options may stand after the command
   app.require_subcommand(1);
   app.add_option("--address", global.address, "The server's gRPC address; without TLS for now")
@@ -33,7 +38,7 @@ int RunCommandLine(int argc, const char* const* argv) {
                  "strings")
       ->type_name("text|json")
       ->capture_default_str()
-      ->check(CLI::IsMember({"text", "json"}));
+      ->check(CLI::IsMember({"text", "json"}).description(""));
   std::string timeout = "10s";
   app.add_option("--timeout", timeout, "How long an answer, or the first connection, may take")
       ->type_name("DURATION")

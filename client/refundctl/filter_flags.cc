@@ -10,7 +10,7 @@ void AddFilterFlags(CLI::App& command, FilterFlags* flags) {
   command.add_option("--type", flags->types, "Only these types, comma-separated: pass, subscription, pay_per_use")
       ->delimiter(',')
       ->type_name("TYPE,...")
-      ->check(CLI::IsMember({"pass", "subscription", "pay_per_use"}));
+      ->check(CLI::IsMember({"pass", "subscription", "pay_per_use"}).description(""));
   command
       .add_option("--event-name", flags->event_names,
                   "Also these event names, comma-separated, known or not, for example refunded.bundle")

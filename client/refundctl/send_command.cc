@@ -104,7 +104,7 @@ void AddSendCommand(CLI::App& app, const GlobalOptions& global, CommandRun* run)
   auto* file = send->add_option("FILE", flags->file, "The body, sent byte for byte; - is stdin");
   auto* sample = send->add_option("--sample", flags->sample, "Send one of the vendor's samples instead of a file")
                      ->type_name("pass|subscription|pay_per_use")
-                     ->check(CLI::IsMember({"pass", "subscription", "pay_per_use"}))
+                     ->check(CLI::IsMember({"pass", "subscription", "pay_per_use"}).description(""))
                      ->excludes(file);
   send->add_flag("--unique", flags->unique,
                  "Give the sample a fresh _id and the time of now, so that it is no duplicate")

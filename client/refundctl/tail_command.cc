@@ -138,7 +138,7 @@ void AddTailCommand(CLI::App& app, const GlobalOptions& global, CommandRun* run)
   AddFilterFlags(*tail, &flags->filter);
   tail->add_option("--from", flags->from, "Start at the earliest event, after the latest, or at the committed position")
       ->type_name("earliest|latest|committed")
-      ->check(CLI::IsMember({"earliest", "latest", "committed"}));
+      ->check(CLI::IsMember({"earliest", "latest", "committed"}).description(""));
   tail->add_option("--after", flags->after, "Start after this position: the way to resume")
       ->type_name("LOG_ID:SEQUENCE[:HASH]")
       ->check(CheckPosition);

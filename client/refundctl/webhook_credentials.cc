@@ -42,10 +42,10 @@ absl::StatusOr<std::string> ReadFirstSecret(const std::string& path) {
 }
 
 absl::StatusOr<std::string> ReadWholeFile(const std::string& path) {
+  errno = 0;
   std::ifstream file;
   if (path != "-") file.open(path, std::ios::binary);
   std::istream& in = path == "-" ? std::cin : file;
-  errno = 0;
   std::string content(std::istreambuf_iterator<char>(in), {});
   // Opening a folder succeeds; reading it is what fails.
   if ((path != "-" && !file.is_open()) || in.bad() || errno == EISDIR) {
