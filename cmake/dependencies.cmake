@@ -9,7 +9,6 @@ find_package(gRPC REQUIRED CONFIG)
 find_package(OpenSSL 3.0 REQUIRED)
 find_package(Boost 1.81 REQUIRED)        # headers only: Beast and Asio
 find_package(SQLite3 3.40 REQUIRED)
-find_package(spdlog REQUIRED CONFIG)
 find_package(CLI11 REQUIRED CONFIG)
 find_package(prometheus-cpp REQUIRED CONFIG)  # core only; its exposer is not used
 find_package(GTest REQUIRED)

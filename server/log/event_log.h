@@ -28,7 +28,7 @@ uint64_t EventHash(std::string_view event_id);
 struct NewEvent {
   std::string event_id;
   std::string event_name;
-  std::string client_id;                  // empty if the webhook had none
+  std::string client_id;  // empty if the webhook had none
   std::string refund_id;
   std::string payment_gateway_refund_id;  // empty if the webhook had none
   std::string event;                      // an encoded RefundEvent
@@ -59,9 +59,9 @@ struct AppendOutcome {
 
 // Bounds of one Read. At least one event is always scanned, so a reader moves however small they are.
 struct ReadLimits {
-  size_t max_events = 256;        // matching events visited
-  size_t max_bytes = 1 << 20;     // bytes of `event` visited; one larger event goes alone
-  size_t max_scanned = 4096;      // events looked at, matching or not
+  size_t max_events = 256;     // matching events visited
+  size_t max_bytes = 1 << 20;  // bytes of `event` visited; one larger event goes alone
+  size_t max_scanned = 4096;   // events looked at, matching or not
 };
 
 struct FoundEvent {
@@ -79,7 +79,7 @@ struct LogInfo {
   std::optional<absl::Time> last_stored_at;   // unset when nothing was ever stored
   uint64_t log_bytes = 0;
   uint64_t wal_bytes = 0;
-  size_t queued_events = 0;       // appends that wait for the writer
+  size_t queued_events = 0;  // appends that wait for the writer
   size_t queue_limit_events = 0;
 };
 
@@ -93,14 +93,15 @@ class EventLog {
 
   virtual ~EventLog() = default;
 
-  // Appends an event, or finds that its id was stored before. Never blocks on storage. `done` is called exactly once, on
-  // the log's own thread or (when the event is refused at once) on the caller's; it must be quick and must not call
+  // Appends an event, or finds that its id was stored before. Never blocks on storage. `done` is called exactly once,
+  // on the log's own thread or (when the event is refused at once) on the caller's; it must be quick and must not call
   // `Close`. It is called after the outcome is durable and after the tail was shown the event.
   //
   // Errors:
   // - RESOURCE_EXHAUSTED: the queue is full. Nothing is stored; the sender should come back.
   // - UNAVAILABLE: nothing is stored (disk full, closing); may succeed later.
-  // - ABORTED: the log has failed (a sync failed) and answers nothing more. Whether the event survived shows at the next
+  // - ABORTED: the log has failed (a sync failed) and answers nothing more. Whether the event survived shows at the
+  // next
   //   open, so it must never be reported as stored.
   virtual void Append(NewEvent event, AppendDone done) = 0;
 
@@ -109,9 +110,10 @@ class EventLog {
   // `Close` returned.
   virtual LogPosition StartTail(TailVisitor visit) = 0;
 
-  // Visits events with a sequence above `after.sequence` that match, in order, from a short snapshot; returns the position
-  // of the last one *scanned* (`after` itself when there is none). Blocks on storage: not for a completion-queue or I/O
-  // thread. A non-zero `after.event_hash` is checked against the event at `after.sequence`, where it is still known.
+  // Visits events with a sequence above `after.sequence` that match, in order, from a short snapshot; returns the
+  // position of the last one *scanned* (`after` itself when there is none). Blocks on storage: not for a
+  // completion-queue or I/O thread. A non-zero `after.event_hash` is checked against the event at `after.sequence`,
+  // where it is still known.
   //
   // Errors are about the first event to be scanned or about `after`; whatever goes wrong further on just ends the read:
   // - OUT_OF_RANGE, POSITION_EXPIRED {first_sequence}: it was deleted by retention.
@@ -121,8 +123,8 @@ class EventLog {
   virtual absl::StatusOr<LogPosition> Read(LogPosition after, const EventFilter& filter, const ReadLimits& limits,
                                            absl::FunctionRef<void(const StoredEvent&)> visit) = 0;
 
-  // The position at `sequence`, with its hash where it is known (0 where not). Blocks on storage. Errors as of Read, but
-  // a position just before the first stored event is fine, and so is a damaged record (its hash counts as unknown).
+  // The position at `sequence`, with its hash where it is known (0 where not). Blocks on storage. Errors as of Read,
+  // but a position just before the first stored event is fine, and so is a damaged record (its hash counts as unknown).
   virtual absl::StatusOr<LogPosition> PositionAt(uint64_t sequence) = 0;
 
   // The position before the first event with `stored_at` >= `time`. Blocks on storage.

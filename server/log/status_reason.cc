@@ -44,9 +44,9 @@ absl::Status ChecksumError(uint64_t sequence) {
 }
 
 absl::Status PositionAheadError(uint64_t asked_sequence, uint64_t last_sequence) {
-  return WithReason(absl::FailedPreconditionError(absl::StrCat(
-                        "the position is at sequence ", asked_sequence, ", but the log ends at ", last_sequence,
-                        ": it lost events, or the position is of another log")),
+  return WithReason(absl::FailedPreconditionError(absl::StrCat("the position is at sequence ", asked_sequence,
+                                                               ", but the log ends at ", last_sequence,
+                                                               ": it lost events, or the position is of another log")),
                     "POSITION_AHEAD");
 }
 

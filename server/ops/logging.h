@@ -3,7 +3,9 @@
 #define REFUND_RELAY_SERVER_OPS_LOGGING_H_
 
 #include <concepts>
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <initializer_list>
 #include <string>
 #include <string_view>
@@ -33,12 +35,24 @@ struct LogField {
   LogField(std::string_view k, T v) : key(k), value(static_cast<int64_t>(v)) {}
 };
 
-// Writes `{"time":..., "level":..., "message":..., <fields>}`. Thread-safe; a line is never torn. Strings are escaped, and
-// invalid UTF-8 in them is replaced, so every line parses.
+// A line, its newline included, is never longer: pipes write up to PIPE_BUF (4096) bytes as one piece.
+inline constexpr size_t kMaxLogLineBytes = 4096;
+
+// A longer string, as written, is cut.
+inline constexpr size_t kMaxLogStringBytes = 1024;
+
+// Writes `{"time":..., "level":..., "message":..., <fields>}` by one system call. Thread-safe; a line is never torn.
+// Strings are escaped, and invalid UTF-8 in them is replaced, so every line parses; one that is too long is cut, fields
+// that no longer fit are left out, and `"truncated":true` says so. Blocks for as long as stderr does; a line that
+// cannot be written is lost.
 void Log(LogLevel level, std::string_view message, std::initializer_list<LogField> fields = {});
 
 // Lines below `level` are dropped. Default kInfo.
 void SetLogLevel(LogLevel level);
+
+// For tests: lines (without their newline) go to `sink` instead of stderr; nullptr restores stderr. `sink` may be
+// called from several threads at once, also shortly after it was replaced.
+void SetLogSink(std::function<void(std::string_view line)> sink);
 
 }  // namespace refund_relay
 

@@ -15,11 +15,25 @@ using refundrelay::v1::RefundEvent;
   return event.ParseFromString(encoded);
 }
 
+absl::Status DrainingError() {
+  return WithReason(absl::UnavailableError("the server is shutting down; send the webhook again"), "DRAINING");
+}
+
 }  // namespace
+
+absl::Status Publisher::CheckAdmission() {
+  if (draining_.load(std::memory_order_relaxed)) return DrainingError();
+  if (absl::Status health = log_.Health(); !health.ok()) return health;
+  const LogInfo info = log_.Info();
+  if (info.queue_limit_events > 0 && info.queued_events >= info.queue_limit_events) {
+    return absl::ResourceExhaustedError("the append queue is full; send the webhook again");
+  }
+  return absl::OkStatus();
+}
 
 void Publisher::Publish(const RefundEvent& event, EventLog::AppendDone done) {
   if (draining_.load(std::memory_order_relaxed)) {
-    done(WithReason(absl::UnavailableError("the server is shutting down; send the webhook again"), "DRAINING"));
+    done(DrainingError());
     return;
   }
   NewEvent record;

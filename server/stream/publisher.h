@@ -4,6 +4,7 @@
 
 #include <atomic>
 
+#include "absl/status/status.h"
 #include "refundrelay/v1/refund_event.pb.h"
 #include "server/log/event_log.h"
 
@@ -18,6 +19,11 @@ class Publisher {
   // Encodes and appends `event`. `done` is called as EventLog::Append does, with its errors; UNAVAILABLE with reason
   // DRAINING after `StartDraining`.
   void Publish(const refundrelay::v1::RefundEvent& event, EventLog::AppendDone done);
+
+  // OK if `Publish` would be tried now; else why the server takes in nothing, with the error that `Publish` would give:
+  // UNAVAILABLE while draining, what the log's Health says, RESOURCE_EXHAUSTED while its queue is full. The ingress
+  // asks it before it finds fault with a webhook: while the server itself cannot serve, that is the answer.
+  absl::Status CheckAdmission();
 
   // Refuses every event from now on. Events that were admitted before are still answered.
   void StartDraining() { draining_.store(true, std::memory_order_relaxed); }

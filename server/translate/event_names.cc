@@ -12,9 +12,9 @@ constexpr std::string_view kPass[] = {"refunded.pass"};
 }  // namespace
 
 RefundEventType TypeOfEventName(std::string_view event_name) {
-  for (const RefundEventType type : {refundrelay::v1::REFUND_EVENT_TYPE_PAY_PER_USE,
-                                     refundrelay::v1::REFUND_EVENT_TYPE_SUBSCRIPTION,
-                                     refundrelay::v1::REFUND_EVENT_TYPE_PASS}) {
+  for (const RefundEventType type :
+       {refundrelay::v1::REFUND_EVENT_TYPE_PAY_PER_USE, refundrelay::v1::REFUND_EVENT_TYPE_SUBSCRIPTION,
+        refundrelay::v1::REFUND_EVENT_TYPE_PASS}) {
     for (const std::string_view name : EventNamesOfType(type)) {
       if (name == event_name) return type;
     }

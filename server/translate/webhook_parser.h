@@ -29,8 +29,8 @@ struct ParsedWebhook {
 //
 // Guarantee: `WriteWebhook` of the result gives a JSON value equal to `body`.
 //
-// Errors, both naming the place (a byte offset or a JSON Pointer) and what is expected there, and never a value from the
-// body (it may be personal data):
+// Errors, both naming the place (a byte offset or a JSON Pointer) and what is expected there, and never a value from
+// the body (it may be personal data):
 // - INVALID_ARGUMENT: not JSON by the contract's rules (HTTP 400).
 // - FAILED_PRECONDITION: JSON, but not a refund event (HTTP 422).
 absl::StatusOr<ParsedWebhook> ParseWebhook(std::string_view body, const WebhookContext& context);

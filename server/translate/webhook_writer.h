@@ -9,9 +9,9 @@
 
 namespace refund_relay {
 
-// Returns compact JSON. A pure function; thread-safe. For an event of `ParseWebhook` the value equals the original: the same
-// members, strings by code points, number texts and order of arrays (the order of members and white space do not count).
-// An event without its personal data gives what is left.
+// Returns compact JSON. A pure function; thread-safe. For an event of `ParseWebhook` the value equals the original: the
+// same members, strings by code points, number texts and order of arrays (the order of members and white space do not
+// count). An event without its personal data gives what is left.
 // - INVALID_ARGUMENT: an `extra_fields` entry is not a JSON Pointer and JSON text, which no event of ours has.
 absl::StatusOr<std::string> WriteWebhook(const refundrelay::v1::RefundEvent& event);
 

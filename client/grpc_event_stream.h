@@ -1,0 +1,18 @@
+// Subscribe streams over gRPC.
+#ifndef REFUND_RELAY_CLIENT_GRPC_EVENT_STREAM_H_
+#define REFUND_RELAY_CLIENT_GRPC_EVENT_STREAM_H_
+
+#include <memory>
+
+#include "client/event_stream.h"
+#include "grpcpp/channel.h"
+
+namespace refund_relay {
+
+// Opens each stream as a call on `channel`, with a completion queue of its own that the reading thread waits on: so a
+// read can time out, and no thread of gRPC's stands between.
+std::unique_ptr<EventStreamFactory> MakeGrpcEventStreamFactory(std::shared_ptr<grpc::Channel> channel);
+
+}  // namespace refund_relay
+
+#endif  // REFUND_RELAY_CLIENT_GRPC_EVENT_STREAM_H_

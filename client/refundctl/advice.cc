@@ -1,0 +1,75 @@
+#include "client/refundctl/advice.h"
+
+#include <array>
+#include <string_view>
+#include <utility>
+
+namespace refund_relay {
+namespace {
+
+// Advice by reason: the reasons are the more exact half of the contract's table.
+constexpr std::array<std::pair<std::string_view, std::string_view>, 16> kAdviceByReason = {{
+    {"POSITION_EXPIRED",
+     "Events after this position were deleted and are lost to this subscriber. Repair them from elsewhere, then start "
+     "knowingly with --from=earliest."},
+    {"LOG_ID_CHANGED",
+     "The position is of another log, such as one that a backup has replaced. Reconcile what you booked, then start "
+     "with --from=earliest or --at-time."},
+    {"POSITION_AHEAD",
+     "The log ends before this position: it lost events, or it is another log. Reconcile, then start with "
+     "--from=earliest or --at-time."},
+    {"POSITION_MISMATCH",
+     "Another event stands at this position now: the history was replaced. Reconcile, then start with --from=earliest "
+     "or --at-time."},
+    {"FILTER_WIDENED",
+     "The committed position was read through a narrower filter, so older events of the wider one would be skipped. "
+     "Start elsewhere, knowingly: --from=earliest, --after or --at-time."},
+    {"CHECKSUM",
+     "The stored record is damaged: tell the operator, who has a backup. --after=LOG_ID:SEQUENCE of the damaged "
+     "record passes over it, knowingly."},
+    {"GAP", "The server found that history and live events do not join and stopped. Resume, and report it."},
+    {"CHAIN_BROKEN",
+     "Events are missing or out of order on the stream. Resume from the position below, and report it."},
+    {"SUBSCRIBER_LIMIT", "The server has all the streams that it allows. Try again later, or raise --max_streams."},
+    {"DRAINING", "The server is shutting down. Try again shortly."},
+    {"MAX_STREAM_AGE", "The stream reached its age limit. Resume from the last position."},
+    {"POLICY_CHANGED", "The rights of this subscriber changed. Resume from the last position."},
+    {"STORAGE_UNAVAILABLE", "The server's storage is down. Try again; tell the operator if it lasts."},
+    {"EVENT_UNKNOWN", "No such event was ever stored. Check the id; `refundctl list` shows the ids."},
+    {"EVENT_EXPIRED", "The event was stored once and has been deleted by retention."},
+    {"OUTPUT_FAILED", "The event that could not be written was not counted: resume from the position below."},
+}};
+
+}  // namespace
+
+std::string WhatToDo(const RpcError& error) {
+  for (const auto& [reason, advice] : kAdviceByReason) {
+    if (error.reason == reason) return std::string(advice);
+  }
+  switch (error.code) {
+    case grpc::StatusCode::INVALID_ARGUMENT:
+      return "Correct the request.";
+    case grpc::StatusCode::UNIMPLEMENTED:
+      return "This server does not know that yet: leave it out, or ask a newer server.";
+    case grpc::StatusCode::UNAUTHENTICATED:
+      return "The server does not know who you are. Ask its operator.";
+    case grpc::StatusCode::PERMISSION_DENIED:
+      return "This is not yours to read. Ask the operator of the server.";
+    case grpc::StatusCode::RESOURCE_EXHAUSTED:
+      return "Try again later, and read faster if the server says that this subscriber is slow.";
+    case grpc::StatusCode::UNAVAILABLE:
+    case grpc::StatusCode::DEADLINE_EXCEEDED:
+      return "Check that refund-relay runs and that --address (or REFUND_RELAY_ADDRESS) is its gRPC address.";
+    case grpc::StatusCode::OUT_OF_RANGE:
+      return "What was asked for has been deleted by retention. Start knowingly from what is left.";
+    case grpc::StatusCode::DATA_LOSS:
+      return "Stored data is damaged: tell the operator of the server, who has a backup.";
+    case grpc::StatusCode::INTERNAL:
+    case grpc::StatusCode::UNKNOWN:
+      return "Try again, and report it: this should not happen.";
+    default:
+      return "";
+  }
+}
+
+}  // namespace refund_relay

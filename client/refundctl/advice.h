@@ -1,0 +1,16 @@
+// What a person does about an error: the contract's tables in words that name refundctl's own flags.
+#ifndef REFUND_RELAY_CLIENT_REFUNDCTL_ADVICE_H_
+#define REFUND_RELAY_CLIENT_REFUNDCTL_ADVICE_H_
+
+#include <string>
+
+#include "client/rpc_error.h"
+
+namespace refund_relay {
+
+// Advice on what to do about `error`; empty where there is none to give. Pure.
+std::string WhatToDo(const RpcError& error);
+
+}  // namespace refund_relay
+
+#endif  // REFUND_RELAY_CLIENT_REFUNDCTL_ADVICE_H_

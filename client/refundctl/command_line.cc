@@ -1,0 +1,65 @@
+#include "client/refundctl/command_line.h"
+
+#include <map>
+#include <string>
+
+#include "CLI/App.hpp"
+#include "CLI/Config.hpp"
+#include "CLI/Formatter.hpp"
+#include "CLI/Validators.hpp"
+#include "absl/strings/str_cat.h"
+#include "client/refundctl/command.h"
+#include "client/refundctl/exit_code.h"
+#include "client/refundctl/flag_checks.h"
+#include "client/refundctl/value_text.h"
+
+namespace refund_relay {
+
+int RunCommandLine(int argc, const char* const* argv) {
+  GlobalOptions global;
+  CommandRun run;
+  CLI::App app("refundctl: reads the refund events of a refund-relay server, and sends it webhooks to try it out",
+               "refundctl");
+  app.set_version_flag("--version", "refundctl " REFUND_RELAY_VERSION);
+  app.failure_message([](const CLI::App*, const CLI::Error& error) {
+    return absl::StrCat("refundctl: ", error.what(),
+                        "\n`refundctl --help` and `refundctl COMMAND --help` tell what there is.\n");
+  });
+  app.fallthrough();  // global options may stand after the command
+  app.require_subcommand(1);
+  app.add_option("--address", global.address, "The server's gRPC address; without TLS for now")
+      ->type_name("HOST:PORT")
+      ->envname("REFUND_RELAY_ADDRESS")
+      ->capture_default_str()
+      ->check(CheckNotEmpty);
+  std::string output = "text";
+  app.add_option("--output", output,
+                 "text for people, json for programs: one JSON object a line, 64-bit numbers as "
+                 "strings")
+      ->type_name("text|json")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"text", "json"}).description(""));
+  std::string timeout = "10s";
+  app.add_option("--timeout", timeout, "How long an answer, or the first connection, may take")
+      ->type_name("DURATION")
+      ->capture_default_str()
+      ->check(CheckDuration);
+  app.footer(std::string("`refundctl COMMAND --help` tells a command's options, with an example.\n\n") +
+             kExitCodesHelp);
+  AddTailCommand(app, global, &run);
+  AddGetCommand(app, global, &run);
+  AddListCommand(app, global, &run);
+  AddInfoCommand(app, global, &run);
+  AddSendCommand(app, global, &run);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    // Success is the "error" by which --help and --version end.
+    return app.exit(error) == static_cast<int>(CLI::ExitCodes::Success) ? kExitOk : kExitUsage;
+  }
+  global.output = output == "json" ? OutputFormat::kJson : OutputFormat::kText;
+  global.timeout = ParsePositiveDuration(timeout).value();
+  return run();
+}
+
+}  // namespace refund_relay

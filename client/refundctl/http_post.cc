@@ -1,0 +1,124 @@
+#include "client/refundctl/http_post.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <optional>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "boost/asio/io_context.hpp"
+#include "boost/asio/ip/tcp.hpp"
+#include "boost/beast/core/flat_buffer.hpp"
+#include "boost/beast/core/tcp_stream.hpp"
+#include "boost/beast/http.hpp"
+
+namespace refund_relay {
+namespace {
+
+namespace asio = boost::asio;
+namespace beast = boost::beast;
+namespace http = boost::beast::http;
+
+constexpr uint64_t kMaxAnswerBytes = 1 << 20;
+
+absl::Status Failure(const HttpUrl& url, std::string_view doing, const boost::system::error_code& error) {
+  const std::string text = absl::StrCat(std::string(doing), " http://", url.authority, ": ", error.message(),
+                                        "; check that refund-relay "
+                                        "runs and that --url names its HTTP address");
+  return error == beast::error::timeout ? absl::DeadlineExceededError(text) : absl::UnavailableError(text);
+}
+
+// Beast's time limits work on asynchronous operations only: starts one and runs it to its end.
+template <typename Start>
+boost::system::error_code RunToEnd(asio::io_context& io, Start start) {
+  boost::system::error_code result;
+  start([&result](const boost::system::error_code& error, const auto&...) { result = error; });
+  io.restart();
+  io.run();
+  return result;
+}
+
+}  // namespace
+
+absl::StatusOr<HttpUrl> ParseHttpUrl(std::string_view text) {
+  const std::string copy(text);
+  const auto refuse = [&copy](std::string_view why) {
+    return absl::InvalidArgumentError(absl::StrCat("\"", copy, "\" is no URL that send takes: ", std::string(why),
+                                                   "; write http://HOST[:PORT]/PATH"));
+  };
+  constexpr std::string_view kScheme = "http://";
+  if (absl::StartsWithIgnoreCase(copy, "https://")) return refuse("there is no TLS yet");
+  if (!absl::StartsWithIgnoreCase(copy, "http://")) return refuse("it does not start with http://");
+  if (std::any_of(copy.begin(), copy.end(),
+                  [](char c) { return !absl::ascii_isgraph(static_cast<unsigned char>(c)); })) {
+    return refuse("it holds a character that must be written as %XX");
+  }
+  std::string rest = copy.substr(kScheme.size());
+  rest = rest.substr(0, rest.find('#'));
+  HttpUrl url;
+  const size_t path = rest.find_first_of("/?");
+  url.authority = rest.substr(0, path);
+  url.target = path == std::string::npos ? "/" : rest.substr(path);
+  if (url.target[0] == '?') url.target.insert(0, "/");
+  if (url.authority.find('@') != std::string::npos) return refuse("user and password go into --basic-file");
+  std::string port_part;
+  if (url.authority[0] == '[') {
+    const size_t end = url.authority.find(']');
+    if (end == std::string::npos) return refuse("the bracket of the address is not closed");
+    url.host = url.authority.substr(1, end - 1);
+    port_part = url.authority.substr(end + 1);
+  } else {
+    const size_t colon = url.authority.find(':');
+    url.host = url.authority.substr(0, colon);
+    if (colon != std::string::npos) port_part = url.authority.substr(colon);
+  }
+  if (url.host.empty()) return refuse("the host is empty");
+  url.port = "80";
+  if (!port_part.empty()) {
+    uint32_t port = 0;
+    if (port_part[0] != ':' || !absl::SimpleAtoi(port_part.substr(1), &port) || port == 0 || port > 65535) {
+      return refuse("the port is not a number from 1 to 65535");
+    }
+    url.port = absl::StrCat(port);
+  }
+  return url;
+}
+
+absl::StatusOr<HttpAnswer> HttpPost(const HttpUrl& url, const std::vector<std::pair<std::string, std::string>>& headers,
+                                    const std::string& body, absl::Duration timeout) {
+  asio::io_context io;
+  boost::system::error_code error;
+  const auto endpoints = asio::ip::tcp::resolver(io).resolve(url.host, url.port, error);
+  if (error) return Failure(url, "looking up", error);
+
+  beast::tcp_stream stream(io);
+  stream.expires_after(absl::ToChronoNanoseconds(timeout));
+  error = RunToEnd(io, [&](auto done) { stream.async_connect(endpoints, done); });
+  if (error) return Failure(url, "connecting to", error);
+
+  http::request<http::string_body> request{http::verb::post, url.target, 11};
+  request.set(http::field::host, url.authority);
+  request.set(http::field::user_agent, "refundctl");
+  request.set(http::field::connection, "close");
+  for (const auto& [name, value] : headers) request.set(name, value);
+  request.body() = body;
+  request.prepare_payload();
+  const auto write_error = RunToEnd(io, [&](auto done) { http::async_write(stream, request, done); });
+  if (write_error == beast::error::timeout) return Failure(url, "sending to", write_error);
+
+  // A server may refuse before it has read everything, which breaks the write: its answer tells more than that.
+  beast::flat_buffer buffer;
+  std::optional<http::response_parser<http::string_body>> parser;
+  do {  // interim answers, such as 100 Continue, are passed over
+    parser.emplace();
+    parser->body_limit(kMaxAnswerBytes);
+    error = RunToEnd(io, [&](auto done) { http::async_read(stream, buffer, *parser, done); });
+  } while (!error && parser->get().result_int() < 200);
+  if (error) return write_error ? Failure(url, "sending to", write_error) : Failure(url, "reading from", error);
+  auto& answer = parser->get();
+  return HttpAnswer{static_cast<int>(answer.result_int()), std::string(answer.reason()), std::move(answer.body())};
+}
+
+}  // namespace refund_relay

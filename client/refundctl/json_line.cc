@@ -1,0 +1,57 @@
+#include "client/refundctl/json_line.h"
+
+#include "absl/strings/str_cat.h"
+#include "google/protobuf/util/json_util.h"
+#include "rapidjson/memorystream.h"
+#include "rapidjson/reader.h"
+#include "rapidjson/stringbuffer.h"
+#include "rapidjson/writer.h"
+
+namespace refund_relay {
+
+std::string ProtoJson(const google::protobuf::Message& message) {
+  google::protobuf::util::JsonPrintOptions options;
+  options.preserve_proto_field_names = true;
+  std::string json;
+  const auto status = google::protobuf::util::MessageToJsonString(message, &json, options);
+  if (!status.ok()) return absl::StrCat("{\"unprintable\":", JsonString(std::string(status.message())), "}");
+  return json;
+}
+
+JsonLine::JsonLine(std::string_view kind) : members_(absl::StrCat("\"kind\":", JsonString(kind))) {}
+
+JsonLine& JsonLine::Add(std::string_view name, std::string_view value) { return AddJson(name, JsonString(value)); }
+
+JsonLine& JsonLine::Add(std::string_view name, int64_t value) { return AddJson(name, absl::StrCat(value)); }
+
+JsonLine& JsonLine::AddJson(std::string_view name, std::string_view json) {
+  absl::StrAppend(&members_, ",", JsonString(name), ":", std::string(json));
+  return *this;
+}
+
+JsonLine& JsonLine::AddMembers(const google::protobuf::Message& message) {
+  const std::string json = ProtoJson(message);
+  if (json.size() > 2) absl::StrAppend(&members_, ",", json.substr(1, json.size() - 2));
+  return *this;
+}
+
+std::string JsonLine::Build() const { return absl::StrCat("{", members_, "}"); }
+
+std::string JsonString(std::string_view text) {
+  rapidjson::StringBuffer buffer;
+  rapidjson::Writer<rapidjson::StringBuffer> writer(buffer);
+  writer.String(text.data(), static_cast<rapidjson::SizeType>(text.size()));
+  return buffer.GetString();
+}
+
+std::string CompactJson(std::string_view text) {
+  rapidjson::MemoryStream stream(text.data(), text.size());
+  rapidjson::StringBuffer buffer;
+  rapidjson::Writer<rapidjson::StringBuffer> writer(buffer);
+  rapidjson::Reader reader;
+  constexpr unsigned kFlags = rapidjson::kParseIterativeFlag | rapidjson::kParseValidateEncodingFlag;
+  const bool parsed = text.find('\0') == std::string_view::npos && !reader.Parse<kFlags>(stream, writer).IsError();
+  return parsed ? std::string(buffer.GetString()) : JsonString(text);
+}
+
+}  // namespace refund_relay

@@ -1,0 +1,13 @@
+// refundctl, the command-line client of refund-relay.
+#include <csignal>
+#include <cstdlib>
+
+#include "client/refundctl/command_line.h"
+
+int main(int argc, char** argv) {
+  // A reader of our output that went away shows as a failed write, after which the position can still be told.
+  std::signal(SIGPIPE, SIG_IGN);
+  // gRPC's own log lines would stand between ours; whoever wants them sets the variable.
+  setenv("GRPC_VERBOSITY", "NONE", /*overwrite=*/0);
+  return refund_relay::RunCommandLine(argc, argv);
+}

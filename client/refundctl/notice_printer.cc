@@ -1,0 +1,87 @@
+#include "client/refundctl/notice_printer.h"
+
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "client/position_text.h"
+#include "client/refundctl/advice.h"
+#include "client/refundctl/exit_code.h"
+#include "client/refundctl/json_line.h"
+#include "client/refundctl/value_text.h"
+
+namespace refund_relay {
+namespace {
+
+std::string ErrorText(const RpcError& error) {
+  std::string text = absl::StrCat("refundctl: error: ", CodeName(error.code));
+  if (!error.reason.empty()) {
+    absl::StrAppend(&text, " ", Printable(error.reason));
+    const char* separator = " {";
+    for (const auto& [key, value] : error.metadata) {
+      absl::StrAppend(&text, separator, Printable(key), "=", Printable(value));
+      separator = ", ";
+    }
+    if (!error.metadata.empty()) absl::StrAppend(&text, "}");
+  }
+  absl::StrAppend(&text, ": ", Printable(error.message), "\n");
+  for (const auto& violation : error.field_violations) {
+    absl::StrAppend(&text, "  ", Printable(violation.field), ": ", Printable(violation.description), "\n");
+  }
+  const std::string advice = WhatToDo(error);
+  if (!advice.empty()) absl::StrAppend(&text, "  ", advice, "\n");
+  return text;
+}
+
+std::string ErrorJson(const RpcError& error) {
+  JsonLine line("error");
+  line.Add("code", CodeName(error.code)).Add("reason", error.reason).Add("message", error.message);
+  std::string metadata;
+  for (const auto& [key, value] : error.metadata) {
+    absl::StrAppend(&metadata, metadata.empty() ? "" : ",", JsonString(key), ":", JsonString(value));
+  }
+  line.AddJson("metadata", absl::StrCat("{", metadata, "}"));
+  std::string violations;
+  for (const auto& violation : error.field_violations) {
+    absl::StrAppend(&violations, violations.empty() ? "" : ",", "{\"field\":", JsonString(violation.field),
+                    ",\"description\":", JsonString(violation.description), "}");
+  }
+  line.AddJson("field_violations", absl::StrCat("[", violations, "]"));
+  return line.Add("what_to_do", WhatToDo(error)).Build() + "\n";
+}
+
+}  // namespace
+
+void NoticePrinter::Notice(std::string_view kind, std::string_view text,
+                           const std::optional<refundrelay::v1::Position>& position) {
+  if (format_ == OutputFormat::kText) {
+    err_ << "refundctl: " << Printable(text);
+    if (position.has_value()) err_ << " (position " << Printable(FormatPosition(*position)) << ")";
+    err_ << std::endl;
+    return;
+  }
+  JsonLine line(kind);
+  line.Add("text", text);
+  if (position.has_value()) line.Add("position", FormatPosition(*position));
+  err_ << line.Build() << std::endl;
+}
+
+void NoticePrinter::Error(const RpcError& error) {
+  err_ << (format_ == OutputFormat::kText ? ErrorText(error) : ErrorJson(error)) << std::flush;
+}
+
+void NoticePrinter::ResumePosition(const refundrelay::v1::Position& position) {
+  const std::string text = FormatPosition(position);
+  if (format_ == OutputFormat::kText) {
+    err_ << "refundctl: resume with --after=" << Printable(text) << std::endl;
+  } else {
+    err_ << JsonLine("position").Add("position", text).Build() << std::endl;
+  }
+}
+
+int ReportError(NoticePrinter& notices, const RpcError& error) {
+  notices.Error(error);
+  if (error.reason == "OUTPUT_FAILED") return kExitLocal;
+  return IsUnreachable(error) ? kExitUnreachable : kExitRefused;
+}
+
+}  // namespace refund_relay

@@ -1,0 +1,41 @@
+// Tells on stderr what happens beside the events: streams, positions to resume from, errors.
+#ifndef REFUND_RELAY_CLIENT_REFUNDCTL_NOTICE_PRINTER_H_
+#define REFUND_RELAY_CLIENT_REFUNDCTL_NOTICE_PRINTER_H_
+
+#include <optional>
+#include <ostream>
+#include <string_view>
+
+#include "client/refundctl/output_format.h"
+#include "client/rpc_error.h"
+#include "refundrelay/v1/refund_event_service.pb.h"
+
+namespace refund_relay {
+
+// As text lines that start with `refundctl: `, as JSON one object a line with `kind`. Not thread-safe.
+class NoticePrinter {
+ public:
+  // `err` is not owned.
+  NoticePrinter(std::ostream& err, OutputFormat format) : err_(err), format_(format) {}
+
+  // `kind` is a word for programs, `text` a sentence for people.
+  void Notice(std::string_view kind, std::string_view text,
+              const std::optional<refundrelay::v1::Position>& position = std::nullopt);
+
+  // The code, the reason with its metadata, the server's words, wrong fields, and what to do.
+  void Error(const RpcError& error);
+
+  // Where a user goes on.
+  void ResumePosition(const refundrelay::v1::Position& position);
+
+ private:
+  std::ostream& err_;
+  const OutputFormat format_;
+};
+
+// Prints `error` and returns the exit code that it stands for.
+int ReportError(NoticePrinter& notices, const RpcError& error);
+
+}  // namespace refund_relay
+
+#endif  // REFUND_RELAY_CLIENT_REFUNDCTL_NOTICE_PRINTER_H_

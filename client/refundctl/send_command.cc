@@ -1,0 +1,136 @@
+// refundctl send: posts a webhook as the vendor does, signed.
+#include <iostream>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "CLI/Error.hpp"
+#include "CLI/Validators.hpp"
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "client/refundctl/command.h"
+#include "client/refundctl/exit_code.h"
+#include "client/refundctl/flag_checks.h"
+#include "client/refundctl/http_post.h"
+#include "client/refundctl/json_line.h"
+#include "client/refundctl/notice_printer.h"
+#include "client/refundctl/value_text.h"
+#include "client/refundctl/webhook_credentials.h"
+#include "client/refundctl/webhook_sample.h"
+
+namespace refund_relay {
+namespace {
+
+struct SendFlags {
+  std::string file;
+  std::string sample;
+  bool unique = false;
+  std::string url = "http://127.0.0.1:8080/webhooks/refund";
+  std::string secret_file;
+  std::string basic_file;
+  bool break_signature = false;
+};
+
+std::string Text(const absl::Status& status) { return std::string(status.message().data(), status.message().size()); }
+
+int FailLocally(NoticePrinter& notices, const absl::Status& status) {
+  notices.Notice("error", absl::StrCat("error: ", Text(status)));
+  return kExitLocal;
+}
+
+absl::StatusOr<std::string> BodyOf(const SendFlags& flags) {
+  if (flags.sample.empty()) return ReadWholeFile(flags.file);
+  const std::string_view sample = WebhookSample(flags.sample).value();
+  return flags.unique ? MakeUnique(sample, RandomRefundId(), absl::Now()) : std::string(sample);
+}
+
+using Headers = std::vector<std::pair<std::string, std::string>>;
+
+absl::StatusOr<Headers> HeadersOf(const SendFlags& flags, const std::string& body) {
+  Headers headers = {{"Content-Type", "application/json;charset=utf-8"}};
+  if (!flags.secret_file.empty()) {
+    const auto secret = ReadFirstSecret(flags.secret_file);
+    if (!secret.ok()) return secret.status();
+    std::string signature = SignWebhook(*secret, body);
+    if (flags.break_signature) signature.back() = signature.back() == '0' ? '1' : '0';
+    headers.emplace_back(kSignatureHeader, signature);
+  }
+  if (!flags.basic_file.empty()) {
+    const auto user_password = ReadFirstSecret(flags.basic_file);
+    if (!user_password.ok()) return user_password.status();
+    headers.emplace_back("Authorization", BasicAuthorization(*user_password));
+  }
+  return headers;
+}
+
+// One line as JSON; as text the status line and the body below it.
+std::string AnswerText(const HttpAnswer& answer, OutputFormat output) {
+  if (output == OutputFormat::kJson) {
+    return absl::StrCat(
+        JsonLine("answer").Add("status", answer.status).AddJson("body", CompactJson(answer.body)).Build(), "\n");
+  }
+  std::string text = absl::StrCat(answer.status, " ", Printable(answer.reason), "\n");
+  if (!answer.body.empty()) {
+    const std::string json = CompactJson(answer.body);
+    absl::StrAppend(&text, Printable(json), "\n");
+  }
+  return text;
+}
+
+int RunSend(const SendFlags& flags, const GlobalOptions& global) {
+  NoticePrinter notices(std::cerr, global.output);
+  const auto body = BodyOf(flags);
+  if (!body.ok()) return FailLocally(notices, body.status());
+  const auto headers = HeadersOf(flags, *body);
+  if (!headers.ok()) return FailLocally(notices, headers.status());
+  const auto answer = HttpPost(ParseHttpUrl(flags.url).value(), *headers, *body, global.timeout);
+  if (!answer.ok()) {
+    notices.Notice("error", absl::StrCat("error: ", Text(answer.status())));
+    return kExitUnreachable;
+  }
+  std::cout << AnswerText(*answer, global.output) << std::flush;
+  if (!std::cout.good()) return FailLocally(notices, absl::UnavailableError("the answer could not be written"));
+  return answer->status >= 200 && answer->status < 300 ? kExitOk : kExitRefused;
+}
+
+std::string CheckUrl(const std::string& text) { return Text(ParseHttpUrl(text).status()); }
+
+}  // namespace
+
+void AddSendCommand(CLI::App& app, const GlobalOptions& global, CommandRun* run) {
+  auto flags = std::make_shared<SendFlags>();
+  CLI::App* send = app.add_subcommand("send", "Sign a webhook and post it, as the vendor does");
+  auto* file = send->add_option("FILE", flags->file, "The body, sent byte for byte; - is stdin");
+  auto* sample = send->add_option("--sample", flags->sample, "Send one of the vendor's samples instead of a file")
+                     ->type_name("pass|subscription|pay_per_use")
+                     ->check(CLI::IsMember({"pass", "subscription", "pay_per_use"}).description(""))
+                     ->excludes(file);
+  send->add_flag("--unique", flags->unique,
+                 "Give the sample a fresh _id and the time of now, so that it is no duplicate")
+      ->needs(sample);
+  send->add_option("--url", flags->url, "Where to post it")->type_name("URL")->capture_default_str()->check(CheckUrl);
+  auto* secret = send->add_option("--secret-file", flags->secret_file, "Sign with the first secret in this file")
+                     ->type_name("FILE")
+                     ->check(CheckNotEmpty);
+  send->add_option("--basic-file", flags->basic_file, "Authenticate with the first user:password in this file")
+      ->type_name("FILE")
+      ->check(CheckNotEmpty);
+  send->add_flag("--break-signature", flags->break_signature, "Spoil the signature, to see the 401")->needs(secret);
+  send->footer(
+      "Example:\n"
+      "  refundctl send --sample=pass --unique --secret-file=webhook.secret\n"
+      "  refundctl send body.json --secret-file=webhook.secret --url=http://127.0.0.1:8080/webhooks/refund");
+  send->callback([flags, &global, run] {
+    if (flags->file.empty() == flags->sample.empty()) {
+      throw CLI::ValidationError("send", "say what to send: a FILE (- is stdin) or --sample=NAME");
+    }
+    if (flags->secret_file.empty() && flags->basic_file.empty()) {
+      throw CLI::ValidationError("send",
+                                 "give --secret-file or --basic-file: the server refuses webhooks without them");
+    }
+    *run = [flags, &global] { return RunSend(*flags, global); };
+  });
+}
+
+}  // namespace refund_relay

@@ -1,0 +1,46 @@
+// The credentials that authentic webhooks carry, as read from secret files.
+#ifndef REFUND_RELAY_SERVER_INGRESS_CREDENTIALS_H_
+#define REFUND_RELAY_SERVER_INGRESS_CREDENTIALS_H_
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+
+namespace refund_relay {
+
+using Sha256Digest = std::array<uint8_t, 32>;
+
+Sha256Digest Sha256(std::string_view bytes);
+
+// Names of keys are `<file base name>:<line>`: they may stand in logs and metrics.
+struct WebhookSecret {
+  std::string key;
+  std::string secret;
+};
+
+// A `user:password` pair, kept only as its SHA-256: two digests compare in constant time whatever the lengths were.
+struct BasicPair {
+  std::string key;
+  Sha256Digest digest;
+};
+
+// An immutable snapshot; what changes is which one is current.
+struct Credentials {
+  uint64_t version = 0;  // unique in the process: names the snapshot
+  std::vector<WebhookSecret> secrets;
+  std::vector<BasicPair> basic_pairs;
+};
+
+// Both read one credential a line; white space at line ends and empty lines are ignored. INVALID_ARGUMENT names the
+// file and the line and never what stands there: no credential at all, a control character (a byte-order mark too), or
+// a pair without a user, a colon or a password.
+absl::StatusOr<std::vector<WebhookSecret>> ParseSecretFile(std::string_view path, std::string_view content);
+absl::StatusOr<std::vector<BasicPair>> ParseBasicFile(std::string_view path, std::string_view content);
+
+}  // namespace refund_relay
+
+#endif  // REFUND_RELAY_SERVER_INGRESS_CREDENTIALS_H_

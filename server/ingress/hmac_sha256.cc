@@ -1,0 +1,45 @@
+#include "server/ingress/hmac_sha256.h"
+
+#include <openssl/core_names.h>
+#include <openssl/params.h>
+
+#include <optional>
+
+namespace refund_relay {
+
+HmacSha256& HmacSha256::OfThisThread(const Credentials& credentials) {
+  struct Cache {
+    uint64_t version = 0;
+    std::optional<HmacSha256> hmac;
+  };
+  thread_local Cache cache;
+  if (!cache.hmac.has_value() || cache.version != credentials.version) {
+    cache.hmac.emplace(credentials.secrets);
+    cache.version = credentials.version;
+  }
+  return *cache.hmac;
+}
+
+HmacSha256::HmacSha256(const std::vector<WebhookSecret>& secrets) {
+  EVP_MAC* const mac = EVP_MAC_fetch(nullptr, "HMAC", nullptr);
+  char digest[] = "SHA256";
+  const OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
+                               OSSL_PARAM_construct_end()};
+  for (const WebhookSecret& secret : secrets) {
+    std::unique_ptr<EVP_MAC_CTX, FreeContext> context(mac == nullptr ? nullptr : EVP_MAC_CTX_new(mac));
+    const auto* key = reinterpret_cast<const unsigned char*>(secret.secret.data());
+    if (context != nullptr && EVP_MAC_init(context.get(), key, secret.secret.size(), params) != 1) context.reset();
+    contexts_.push_back(std::move(context));
+  }
+  EVP_MAC_free(mac);
+}
+
+bool HmacSha256::Compute(size_t index, std::string_view bytes, Sha256Digest& code) {
+  EVP_MAC_CTX* const context = contexts_[index].get();
+  size_t size = 0;
+  return context != nullptr && EVP_MAC_init(context, nullptr, 0, nullptr) == 1 &&
+         EVP_MAC_update(context, reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size()) == 1 &&
+         EVP_MAC_final(context, code.data(), &size, code.size()) == 1 && size == code.size();
+}
+
+}  // namespace refund_relay

@@ -1,0 +1,50 @@
+// The log's metrics.
+#ifndef REFUND_RELAY_SERVER_LOG_LOG_METRICS_H_
+#define REFUND_RELAY_SERVER_LOG_LOG_METRICS_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+
+#include "absl/time/time.h"
+#include "prometheus/counter.h"
+#include "prometheus/gauge.h"
+#include "prometheus/histogram.h"
+#include "prometheus/registry.h"
+#include "server/log/event_log.h"
+
+namespace refund_relay {
+
+// Thread-safe. All series exist from the start, so that an alert on a counter sees its first rise.
+class LogMetrics {
+ public:
+  // `registry` must outlive this.
+  explicit LogMetrics(prometheus::Registry& registry);
+
+  // A batch of `events` went through one commit, whatever its outcome.
+  void Committed(size_t events);
+  // An append was answered this long after it came.
+  void Answered(absl::Duration since_append);
+  void SyncFailed();
+
+  // Sets the gauges from what the log holds; call it before each scrape. `data_dir_free_bytes` is unset where the log
+  // has no directory.
+  void Refresh(const LogInfo& info, std::optional<uint64_t> data_dir_free_bytes);
+
+ private:
+  prometheus::Histogram& append_batch_events_;
+  prometheus::Histogram& append_duration_seconds_;
+  prometheus::Counter& sync_failures_total_;
+  prometheus::Gauge& append_queue_events_;
+  prometheus::Gauge& append_queue_limit_events_;
+  prometheus::Gauge& log_first_sequence_;
+  prometheus::Gauge& log_last_sequence_;
+  prometheus::Gauge& log_bytes_;
+  prometheus::Gauge& wal_bytes_;
+  prometheus::Gauge& data_dir_free_bytes_;
+  prometheus::Gauge& oldest_event_timestamp_seconds_;
+};
+
+}  // namespace refund_relay
+
+#endif  // REFUND_RELAY_SERVER_LOG_LOG_METRICS_H_

@@ -1,0 +1,38 @@
+#include "server/log/log_tail.h"
+
+#include <utility>
+
+namespace refund_relay {
+
+void LogTail::Reset(LogEnds ends) {
+  absl::MutexLock lock(&mu_);
+  ends_ = ends;
+}
+
+LogPosition LogTail::Start(EventLog::TailVisitor visit) {
+  absl::MutexLock lock(&mu_);
+  visit_ = std::move(visit);
+  started_ = true;
+  return ends_.last;
+}
+
+void LogTail::Publish(absl::Span<const StoredEvent> events) {
+  if (events.empty()) return;
+  {
+    absl::MutexLock lock(&mu_);
+    const StoredEvent& last = events.back();
+    ends_.last = LogPosition{last.sequence, EventHash(last.event_id)};
+    ends_.last_stored_at = last.stored_at;
+    if (!ends_.first_stored_at.has_value()) ends_.first_stored_at = events.front().stored_at;
+    // Whoever starts after this is told the new end; whoever started before is shown these events.
+    if (!started_) return;
+  }
+  visit_(events);
+}
+
+LogEnds LogTail::ends() {
+  absl::MutexLock lock(&mu_);
+  return ends_;
+}
+
+}  // namespace refund_relay

@@ -1,0 +1,48 @@
+#include "server/log/open_storage.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "server/log/data_dir.h"
+#include "server/log/memory_event_log.h"
+#include "server/log/sqlite_event_log.h"
+
+namespace refund_relay {
+
+absl::StatusOr<Storage> OpenStorage(const StorageOptions& options) {
+  Storage storage;
+  if (options.log == "sqlite") {
+    SqliteEventLog::Options sqlite;
+    sqlite.data_dir = options.data_dir;
+    sqlite.clock = options.clock;
+    sqlite.limits = options.limits;
+    sqlite.metrics = options.metrics;
+    sqlite.on_fatal = options.on_fatal;
+    sqlite.allow_network_filesystem = options.allow_network_filesystem;
+    absl::StatusOr<std::unique_ptr<SqliteEventLog>> log = SqliteEventLog::Open(std::move(sqlite));
+    if (!log.ok()) return log.status();
+    storage.log = *std::move(log);
+    return storage;
+  }
+  if (options.log == "memory") {
+    MemoryEventLog::Options memory;
+    memory.clock = options.clock;
+    memory.limits = options.limits;
+    memory.metrics = options.metrics;
+    storage.log = std::make_unique<MemoryEventLog>(std::move(memory));
+    return storage;
+  }
+  if (options.log == "jetstream") {
+    return absl::UnimplementedError("--log=jetstream is not part of this version; use --log=sqlite");
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat("--log=", options.log, " is no log; use sqlite (durable) or memory (forgets everything on exit)"));
+}
+
+std::optional<uint64_t> DataDirFreeBytes(const std::string& data_dir) {
+  const absl::StatusOr<uint64_t> bytes = FreeBytes(data_dir);
+  if (!bytes.ok()) return std::nullopt;
+  return *bytes;
+}
+
+}  // namespace refund_relay

@@ -1,0 +1,43 @@
+// OpenStorage: the log by its name on the command line. Who calls it needs no header of any database.
+#ifndef REFUND_RELAY_SERVER_LOG_OPEN_STORAGE_H_
+#define REFUND_RELAY_SERVER_LOG_OPEN_STORAGE_H_
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "server/log/event_log.h"
+#include "server/log/log_limits.h"
+#include "server/log/log_metrics.h"
+#include "server/ops/clock.h"
+
+namespace refund_relay {
+
+struct StorageOptions {
+  std::string log = "sqlite";             // `sqlite` or `memory`
+  std::string data_dir;                   // for `sqlite`; made if missing
+  const Clock* clock = &Clock::System();  // must outlive the storage
+  LogLimits limits;
+  LogMetrics* metrics = nullptr;  // may be null; must outlive the storage
+  // Called once, on a thread of the log, when it has failed for good: exit non-zero. Must not close the log.
+  std::function<void(const absl::Status&)> on_fatal;
+  bool allow_network_filesystem = false;
+};
+
+struct Storage {
+  std::unique_ptr<EventLog> log;
+};
+
+// Errors: INVALID_ARGUMENT for a name that is none, UNIMPLEMENTED for `jetstream`, and those of the log's own Open.
+absl::StatusOr<Storage> OpenStorage(const StorageOptions& options);
+
+// Free bytes where `data_dir` is; nothing when that cannot be told.
+std::optional<uint64_t> DataDirFreeBytes(const std::string& data_dir);
+
+}  // namespace refund_relay
+
+#endif  // REFUND_RELAY_SERVER_LOG_OPEN_STORAGE_H_

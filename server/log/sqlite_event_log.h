@@ -1,0 +1,90 @@
+// SqliteEventLog: the embedded log. A folder on a local disk, one process, every answer synced.
+#ifndef REFUND_RELAY_SERVER_LOG_SQLITE_EVENT_LOG_H_
+#define REFUND_RELAY_SERVER_LOG_SQLITE_EVENT_LOG_H_
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "server/log/data_dir.h"
+#include "server/log/event_log.h"
+#include "server/log/log_limits.h"
+#include "server/log/log_metrics.h"
+#include "server/log/log_tail.h"
+#include "server/ops/clock.h"
+
+namespace refund_relay {
+
+class Checkpointer;
+class LogWriter;
+class SqliteEventStore;
+class SqliteReaderPool;
+
+// How long opening waits for readers in other processes, whose snapshots keep the write-ahead log from being emptied.
+inline constexpr absl::Duration kDefaultOpenReaderWait = absl::Seconds(30);
+// Reads that run at once; more of them wait their turn.
+inline constexpr size_t kReadConnections = 4;
+
+// Threads: one writes, one checkpoints; reads run on their callers' threads. The tail and the answers to appends come
+// on the writer's. Crash semantics: an append that was answered OK, duplicate or not, survives kill -9 and power cuts;
+// one that was not answered may or may not be there at the next open.
+class SqliteEventLog final : public EventLog {
+ public:
+  struct Options {
+    std::string data_dir;
+    const Clock* clock = &Clock::System();  // must outlive the log
+    LogLimits limits;
+    LogMetrics* metrics = nullptr;  // may be null; must outlive the log
+    // Called once, on a thread of the log and after all waiting appends were answered, when the log has failed for good
+    // (a sync failed): the process should exit non-zero, and the next start recovers. Must not call Close.
+    std::function<void(const absl::Status&)> on_fatal;
+    bool allow_network_filesystem = false;
+    absl::Duration open_reader_wait = kDefaultOpenReaderWait;
+    absl::Duration probe_interval = absl::Seconds(1);  // how often a log that cannot write tries again
+    std::string vfs;                                   // of SQLite; empty for its default
+  };
+
+  // Opens the log, making the folder and the log if they are missing.
+  // Errors: FAILED_PRECONDITION (another server holds the folder, a newer schema, a network file system, a foreign
+  // file), UNAVAILABLE (cannot be opened now, a reader in another process stays), DATA_LOSS (damaged), ABORTED (a sync
+  // failed).
+  static absl::StatusOr<std::unique_ptr<SqliteEventLog>> Open(Options options);
+
+  // Closes, however long storage takes.
+  ~SqliteEventLog() override;
+
+  void Append(NewEvent event, AppendDone done) override;
+  LogPosition StartTail(TailVisitor visit) override;
+  absl::StatusOr<LogPosition> Read(LogPosition after, const EventFilter& filter, const ReadLimits& limits,
+                                   absl::FunctionRef<void(const StoredEvent&)> visit) override;
+  absl::StatusOr<LogPosition> PositionAt(uint64_t sequence) override;
+  absl::StatusOr<LogPosition> PositionBefore(absl::Time time) override;
+  absl::StatusOr<FoundEvent> Find(std::string_view event_id) override;
+  LogInfo Info() override;
+  absl::Status Health() override;
+  absl::Status Close(absl::Time deadline) override;
+
+ private:
+  SqliteEventLog(Options options, DataDir dir);
+
+  absl::Status Start();
+
+  const Options options_;
+  // Destroyed from the bottom up: the threads first, the folder's lock last.
+  DataDir dir_;
+  std::string log_id_;
+  LogTail tail_;
+  std::unique_ptr<SqliteEventStore> store_;
+  std::unique_ptr<SqliteReaderPool> readers_;
+  std::unique_ptr<LogWriter> writer_;
+  std::unique_ptr<Checkpointer> checkpointer_;
+  bool closed_ = false;
+};
+
+}  // namespace refund_relay
+
+#endif  // REFUND_RELAY_SERVER_LOG_SQLITE_EVENT_LOG_H_

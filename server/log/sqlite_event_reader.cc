@@ -1,0 +1,241 @@
+#include "server/log/sqlite_event_reader.h"
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "server/log/read_errors.h"
+#include "server/log/status_reason.h"
+
+namespace refund_relay {
+
+// A read transaction, from construction to the end of the scope.
+class Snapshot {
+ public:
+  explicit Snapshot(SqliteEventReader& reader) : reader_(reader), status_(reader.begin_.Run()) {}
+  ~Snapshot() {
+    reader_.scan_.Reset();
+    reader_.end_.Run().IgnoreError();  // nothing was written; where BEGIN failed there is nothing to end
+  }
+  Snapshot(const Snapshot&) = delete;
+  Snapshot& operator=(const Snapshot&) = delete;
+
+  absl::StatusOr<LogBounds> Bounds() {
+    if (!status_.ok()) return status_;
+    return ScanBounds(reader_.select_bounds_);
+  }
+
+ private:
+  SqliteEventReader& reader_;
+  const absl::Status status_;
+};
+
+absl::StatusOr<std::unique_ptr<SqliteEventReader>> SqliteEventReader::Open(const std::string& path,
+                                                                           const std::string& vfs) {
+  absl::StatusOr<SqliteConnection> connection = SqliteConnection::Open(path, vfs);
+  if (!connection.ok()) return connection.status();
+  std::unique_ptr<SqliteEventReader> reader(new SqliteEventReader(*std::move(connection)));
+  if (absl::Status prepared = reader->Prepare(); !prepared.ok()) return prepared;
+  return reader;
+}
+
+absl::Status SqliteEventReader::Prepare() {
+  if (absl::Status set = db_.Execute("PRAGMA query_only = 1"); !set.ok()) return set;
+  const std::string scan = absl::StrCat("SELECT ", kEventColumns, " FROM events WHERE sequence > ?1 ORDER BY sequence");
+  const std::pair<SqliteStatement*, std::string_view> statements[] = {
+      {&begin_, "BEGIN"},
+      {&end_, "COMMIT"},
+      {&select_bounds_, kSelectBounds},
+      {&scan_, scan},
+      {&select_id_, "SELECT sequence FROM event_ids WHERE event_id = ?1"},
+  };
+  for (const auto& [statement, sql] : statements) {
+    absl::StatusOr<SqliteStatement> prepared = db_.Prepare(sql);
+    if (!prepared.ok()) return prepared.status();
+    *statement = *std::move(prepared);
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<uint64_t> SqliteEventReader::HashAt(uint64_t sequence, const LogBounds& bounds) {
+  if (sequence <= bounds.trimmed.sequence) return bounds.trimmed.event_hash;
+  StatementReset reset(scan_);
+  scan_.BindInt(1, static_cast<int64_t>(sequence - 1));
+  const absl::StatusOr<bool> row = scan_.Step();
+  if (absl::IsDataLoss(row.status())) return 0;
+  if (!row.ok()) return row.status();
+  if (!*row) return 0;
+  const ScannedRecord scanned = ScanRecord(scan_);
+  if (!scanned.intact || scanned.record.sequence != sequence) return 0;
+  return EventHash(scanned.record.event_id);
+}
+
+absl::StatusOr<LogPosition> SqliteEventReader::Read(LogPosition after, const EventFilter& filter,
+                                                    const ReadLimits& limits,
+                                                    absl::FunctionRef<void(const StoredEvent&)> visit) {
+  Snapshot snapshot(*this);
+  const absl::StatusOr<LogBounds> bounds = snapshot.Bounds();
+  if (!bounds.ok()) return bounds.status();
+  if (absl::Status valid = CheckPosition(after.sequence, bounds->first_sequence(), bounds->last_sequence);
+      !valid.ok()) {
+    return valid;
+  }
+  if (after.event_hash != 0 && after.sequence != 0) {
+    const absl::StatusOr<uint64_t> known = HashAt(after.sequence, *bounds);
+    if (!known.ok()) return known.status();
+    if (*known != 0 && *known != after.event_hash) return PositionMismatchError(after.sequence);
+  }
+
+  LogPosition scanned_to = after;
+  size_t matched = 0;
+  size_t bytes = 0;
+  scan_.BindInt(1, static_cast<int64_t>(after.sequence));
+  for (size_t scanned = 0; scanned_to.sequence < bounds->last_sequence; ++scanned) {
+    if (scanned > 0 && (scanned >= limits.max_scanned || matched >= limits.max_events)) break;
+    const uint64_t expected = scanned_to.sequence + 1;
+    const absl::StatusOr<bool> row = scan_.Step();
+    absl::Status damage;
+    ScannedRecord found;
+    if (!row.ok()) {
+      damage = absl::IsDataLoss(row.status()) ? ChecksumError(expected) : row.status();
+    } else if (!*row) {
+      damage = MissingRecordError(expected);
+    } else {
+      found = ScanRecord(scan_);
+      if (found.record.sequence != expected) {
+        damage = MissingRecordError(expected);
+      } else if (!found.intact) {
+        damage = ChecksumError(expected);
+      }
+    }
+    if (!damage.ok()) {
+      if (scanned == 0) return damage;
+      break;  // the next read begins with it and tells
+    }
+    const EventRecord& record = found.record;
+    if (filter.Matches(record.event_name, record.client_id)) {
+      if (matched > 0 && bytes + record.event.size() > limits.max_bytes) break;
+      visit(record.View());
+      ++matched;
+      bytes += record.event.size();
+    }
+    scanned_to = LogPosition{record.sequence, EventHash(record.event_id)};
+  }
+  return scanned_to;
+}
+
+absl::StatusOr<LogPosition> SqliteEventReader::PositionAt(uint64_t sequence) {
+  Snapshot snapshot(*this);
+  const absl::StatusOr<LogBounds> bounds = snapshot.Bounds();
+  if (!bounds.ok()) return bounds.status();
+  if (absl::Status valid = CheckPosition(sequence, bounds->first_sequence(), bounds->last_sequence); !valid.ok()) {
+    return valid;
+  }
+  const absl::StatusOr<uint64_t> hash = HashAt(sequence, *bounds);
+  if (!hash.ok()) return hash.status();
+  return LogPosition{sequence, *hash};
+}
+
+absl::StatusOr<SqliteEventReader::TimeOf> SqliteEventReader::FirstIntact(uint64_t sequence, uint64_t last) {
+  StatementReset reset(scan_);
+  scan_.BindInt(1, static_cast<int64_t>(sequence - 1));
+  for (;;) {
+    const absl::StatusOr<bool> row = scan_.Step();
+    if (absl::IsDataLoss(row.status())) return TimeOf{};
+    if (!row.ok()) return row.status();
+    if (!*row) return TimeOf{};
+    const ScannedRecord scanned = ScanRecord(scan_);
+    if (scanned.record.sequence > last) return TimeOf{};
+    if (scanned.intact) return TimeOf{true, scanned.record.sequence, scanned.record.stored_at_micros};
+  }
+}
+
+absl::StatusOr<LogPosition> SqliteEventReader::PositionBefore(absl::Time time) {
+  Snapshot snapshot(*this);
+  const absl::StatusOr<LogBounds> bounds = snapshot.Bounds();
+  if (!bounds.ok()) return bounds.status();
+  const int64_t micros = CeilToUnixMicros(time);
+  if (bounds->trimmed.sequence > 0 && micros <= bounds->trimmed_stored_at_micros) {
+    return TimeExpiredError(time, bounds->first_sequence());
+  }
+  // stored_at never falls, so halves can be searched. Records that cannot be read count as not before `time`: a reader
+  // who starts there is told of the damage, instead of passing over it.
+  uint64_t low = bounds->first_sequence();
+  uint64_t high = bounds->last_sequence + 1;
+  while (low < high) {
+    const uint64_t middle = low + (high - low) / 2;
+    const absl::StatusOr<TimeOf> found = FirstIntact(middle, high - 1);
+    if (!found.ok()) return found.status();
+    if (found->intact && found->stored_at_micros < micros) {
+      low = found->sequence + 1;
+    } else {
+      high = middle;
+    }
+  }
+  const absl::StatusOr<uint64_t> hash = HashAt(low - 1, *bounds);
+  if (!hash.ok()) return hash.status();
+  return LogPosition{low - 1, *hash};
+}
+
+absl::StatusOr<FoundEvent> SqliteEventReader::Find(std::string_view event_id) {
+  Snapshot snapshot(*this);
+  const absl::StatusOr<LogBounds> bounds = snapshot.Bounds();
+  if (!bounds.ok()) return bounds.status();
+  uint64_t sequence = 0;
+  {
+    StatementReset reset(select_id_);
+    select_id_.BindText(1, event_id);
+    const absl::StatusOr<bool> row = select_id_.Step();
+    if (!row.ok()) return row.status();
+    if (!*row) return EventUnknownError();
+    sequence = static_cast<uint64_t>(select_id_.Int(0));
+  }
+  if (sequence < bounds->first_sequence()) return EventExpiredError(sequence);
+  scan_.BindInt(1, static_cast<int64_t>(sequence - 1));
+  const absl::StatusOr<bool> row = scan_.Step();
+  if (absl::IsDataLoss(row.status())) return ChecksumError(sequence);
+  if (!row.ok()) return row.status();
+  if (!*row) return MissingRecordError(sequence);
+  const ScannedRecord found = ScanRecord(scan_);
+  if (found.record.sequence != sequence) return MissingRecordError(sequence);
+  if (!found.intact || found.record.event_id != event_id) return ChecksumError(sequence);
+  return FoundEvent{sequence, absl::FromUnixMicros(found.record.stored_at_micros), std::string(found.record.event)};
+}
+
+absl::StatusOr<std::unique_ptr<SqliteReaderPool>> SqliteReaderPool::Open(const std::string& path,
+                                                                         const std::string& vfs, size_t size) {
+  std::unique_ptr<SqliteReaderPool> pool(new SqliteReaderPool(size));
+  for (size_t i = 0; i < size; ++i) {
+    absl::StatusOr<std::unique_ptr<SqliteEventReader>> reader = SqliteEventReader::Open(path, vfs);
+    if (!reader.ok()) return reader.status();
+    pool->Return(*std::move(reader));
+  }
+  return pool;
+}
+
+std::unique_ptr<SqliteEventReader> SqliteReaderPool::Take() {
+  absl::MutexLock lock(&mu_);
+  const auto can_take = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) { return closed_ || !idle_.empty(); };
+  mu_.Await(absl::Condition(&can_take));
+  if (closed_) return nullptr;
+  std::unique_ptr<SqliteEventReader> reader = std::move(idle_.back());
+  idle_.pop_back();
+  return reader;
+}
+
+void SqliteReaderPool::Return(std::unique_ptr<SqliteEventReader> reader) {
+  absl::MutexLock lock(&mu_);
+  idle_.push_back(std::move(reader));
+}
+
+void SqliteReaderPool::Close() {
+  std::vector<std::unique_ptr<SqliteEventReader>> readers;  // closed after the lock is let go
+  absl::MutexLock lock(&mu_);
+  closed_ = true;
+  const auto all_back = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) { return idle_.size() >= size_; };
+  mu_.Await(absl::Condition(&all_back));
+  readers.swap(idle_);
+}
+
+}  // namespace refund_relay

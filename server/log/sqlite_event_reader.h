@@ -1,0 +1,100 @@
+// SqliteEventReader: the reading end of the embedded log, one connection of it; and the pool that lends readers out.
+#ifndef REFUND_RELAY_SERVER_LOG_SQLITE_EVENT_READER_H_
+#define REFUND_RELAY_SERVER_LOG_SQLITE_EVENT_READER_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "server/log/event_log.h"
+#include "server/log/event_record.h"
+#include "server/log/sqlite_database.h"
+
+namespace refund_relay {
+
+// Used by one thread at a time. Every method reads from one snapshot, which ends with it.
+class SqliteEventReader {
+ public:
+  static absl::StatusOr<std::unique_ptr<SqliteEventReader>> Open(const std::string& path, const std::string& vfs);
+
+  // As the methods of EventLog.
+  absl::StatusOr<LogPosition> Read(LogPosition after, const EventFilter& filter, const ReadLimits& limits,
+                                   absl::FunctionRef<void(const StoredEvent&)> visit);
+  absl::StatusOr<LogPosition> PositionAt(uint64_t sequence);
+  absl::StatusOr<LogPosition> PositionBefore(absl::Time time);
+  absl::StatusOr<FoundEvent> Find(std::string_view event_id);
+
+ private:
+  explicit SqliteEventReader(SqliteConnection connection) : db_(std::move(connection)) {}
+
+  absl::Status Prepare();
+  // The hash at `sequence`, which lies within `bounds` or just before; 0 where it is unknown.
+  absl::StatusOr<uint64_t> HashAt(uint64_t sequence, const LogBounds& bounds);
+  // The first intact record at `sequence` or above but not beyond `last`; `found.intact` is false when there is none.
+  struct TimeOf {
+    bool intact = false;
+    uint64_t sequence = 0;
+    int64_t stored_at_micros = 0;
+  };
+  absl::StatusOr<TimeOf> FirstIntact(uint64_t sequence, uint64_t last);
+
+  SqliteConnection db_;
+  SqliteStatement begin_;
+  SqliteStatement end_;
+  SqliteStatement select_bounds_;
+  SqliteStatement scan_;
+  SqliteStatement select_id_;
+
+  friend class Snapshot;
+};
+
+// Lends readers to threads. Thread-safe.
+class SqliteReaderPool {
+ public:
+  // Opens `size` connections.
+  static absl::StatusOr<std::unique_ptr<SqliteReaderPool>> Open(const std::string& path, const std::string& vfs,
+                                                                size_t size);
+
+  // A reader for as long as the lease lives. Must not outlive the pool.
+  class Lease {
+   public:
+    explicit Lease(SqliteReaderPool& pool) : pool_(pool), reader_(pool.Take()) {}
+    ~Lease() {
+      if (reader_ != nullptr) pool_.Return(std::move(reader_));
+    }
+    Lease(const Lease&) = delete;
+    Lease& operator=(const Lease&) = delete;
+    // Null when the pool is closed.
+    SqliteEventReader* get() const { return reader_.get(); }
+
+   private:
+    SqliteReaderPool& pool_;
+    std::unique_ptr<SqliteEventReader> reader_;
+  };
+
+  // Waits for the readers that are lent, closes all; leases are null from now on.
+  void Close();
+
+ private:
+  explicit SqliteReaderPool(size_t size) : size_(size) {}
+  std::unique_ptr<SqliteEventReader> Take();
+  void Return(std::unique_ptr<SqliteEventReader> reader);
+
+  const size_t size_;
+  absl::Mutex mu_;
+  bool closed_ ABSL_GUARDED_BY(mu_) = false;
+  std::vector<std::unique_ptr<SqliteEventReader>> idle_ ABSL_GUARDED_BY(mu_);
+};
+
+}  // namespace refund_relay
+
+#endif  // REFUND_RELAY_SERVER_LOG_SQLITE_EVENT_READER_H_

@@ -1,0 +1,37 @@
+// Opens the log's database safely: the write-ahead log emptied and synced, the schema made or checked.
+#ifndef REFUND_RELAY_SERVER_LOG_SQLITE_SCHEMA_H_
+#define REFUND_RELAY_SERVER_LOG_SQLITE_SCHEMA_H_
+
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "server/log/data_dir.h"
+#include "server/log/sqlite_database.h"
+
+namespace refund_relay {
+
+// The version of the tables that this build writes. An older one is migrated on opening, a newer one is refused.
+inline constexpr int kSchemaVersion = 1;
+
+inline constexpr char kDatabaseFile[] = "events.db";
+
+struct OpenedDatabase {
+  std::string path;
+  SqliteConnection writer;
+  std::string log_id;
+};
+
+// Opens (or makes) the database in `dir` with what is to be its only writing connection. Must run before any other
+// connection of this process. When it returns, everything that any connection can see is synced, the directory's
+// entries too: a frame that a killed process had written but not synced would else be answered as a duplicate, and a
+// power cut could still take it.
+//
+// Waits up to `reader_wait` for readers in other processes (a backup, for example).
+// Errors: UNAVAILABLE naming the cause when one stays, FAILED_PRECONDITION for a newer schema or a file that is not
+// refund-relay's, ABORTED when a sync failed.
+absl::StatusOr<OpenedDatabase> OpenDatabase(const DataDir& dir, const std::string& vfs, absl::Duration reader_wait);
+
+}  // namespace refund_relay
+
+#endif  // REFUND_RELAY_SERVER_LOG_SQLITE_SCHEMA_H_

@@ -1,0 +1,99 @@
+// FileWatcher: tells when the content of a file changed. One watcher serves secrets, certificates and policy.
+#ifndef REFUND_RELAY_SERVER_OPS_FILE_WATCHER_H_
+#define REFUND_RELAY_SERVER_OPS_FILE_WATCHER_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+
+namespace refund_relay {
+
+// A larger file is refused: nothing that we watch comes near it, and someone may point us at the wrong one.
+inline constexpr size_t kMaxWatchedFileBytes = 1 << 20;
+
+// Reads a regular file, following symbolic links. Blocks on storage. Errors name the path:
+// - NOT_FOUND, PERMISSION_DENIED, or UNAVAILABLE for any other failure to read;
+// - INVALID_ARGUMENT: a folder, device or pipe; RESOURCE_EXHAUSTED: larger than `max_bytes`.
+absl::StatusOr<std::string> ReadFile(const std::string& path, size_t max_bytes = kMaxWatchedFileBytes);
+
+// Decides which reads of one file are a change worth telling. Not thread-safe.
+class FileChangeDetector {
+ public:
+  using Content = absl::StatusOr<std::string>;
+
+  explicit FileChangeDetector(Content known) : known_(std::move(known)) {}
+
+  // Takes what a regular check read. A change is told once it was read twice in a row: the first read may have met a
+  // writer at half its work.
+  std::optional<Content> Check(Content read);
+
+  // Takes what was read on demand: the caller says that the file is ready, so a change is told at once.
+  std::optional<Content> CheckOnDemand(Content read);
+
+ private:
+  Content known_;
+  std::optional<Content> unsettled_;  // differs from `known_`, seen once
+};
+
+// Reads each watched file every `interval` on a thread of its own and compares contents. It polls, because events of
+// the file system do not tell of every way that files change: symbolic links swapped somewhere on the path
+// (Kubernetes), bind mounts, network file systems; and contents, because time stamps miss a second write within one
+// tick.
+//
+// Thread-safe, but for the destructor, which joins the thread; no callback is under way after it.
+class FileWatcher {
+ public:
+  // The file's new content, or why it can no longer be read (told once per reason). Called on the watcher's thread, one
+  // at a time; may block, must not call `CheckNow`.
+  using Changed = std::function<void(absl::StatusOr<std::string>)>;
+
+  explicit FileWatcher(absl::Duration interval = absl::Seconds(1));
+  ~FileWatcher();
+  FileWatcher(const FileWatcher&) = delete;
+  FileWatcher& operator=(const FileWatcher&) = delete;
+
+  // Watches `path` for as long as the watcher lives. `known` is what the caller read there and uses: whatever differs
+  // from it, also if it changed before this call, is told.
+  void Watch(std::string path, absl::StatusOr<std::string> known, Changed changed);
+
+  // Checks every file soon and tells changes at once, settled or not. Does not wait: fit for a signal thread.
+  void RequestCheck();
+
+  // As `RequestCheck`, and returns after the callbacks did.
+  void CheckNow();
+
+ private:
+  struct Watched {
+    std::string path;
+    Changed changed;
+    FileChangeDetector detector;  // only the watcher's thread touches it
+  };
+
+  void Run();
+  bool WorkWaits() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return stopping_ || requested_ != done_; }
+
+  // Constant after construction.
+  const absl::Duration interval_;
+
+  absl::Mutex mutex_;
+  std::vector<std::shared_ptr<Watched>> watched_ ABSL_GUARDED_BY(mutex_);
+  uint64_t requested_ ABSL_GUARDED_BY(mutex_) = 0;  // checks on demand, asked for and done so far
+  uint64_t done_ ABSL_GUARDED_BY(mutex_) = 0;
+  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+
+  std::thread thread_;  // last: it uses all of the above
+};
+
+}  // namespace refund_relay
+
+#endif  // REFUND_RELAY_SERVER_OPS_FILE_WATCHER_H_

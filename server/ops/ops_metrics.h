@@ -1,0 +1,29 @@
+// OpsMetrics: what operations themselves count.
+#ifndef REFUND_RELAY_SERVER_OPS_OPS_METRICS_H_
+#define REFUND_RELAY_SERVER_OPS_OPS_METRICS_H_
+
+#include <string>
+
+#include "prometheus/family.h"
+#include "prometheus/gauge.h"
+#include "prometheus/registry.h"
+
+namespace refund_relay {
+
+// Thread-safe. `registry` must outlive it.
+class OpsMetrics {
+ public:
+  // Registers `build_info{version, compiler}`, which is always 1.
+  explicit OpsMetrics(prometheus::Registry& registry);
+
+  // `config_last_reload_successful{file}`: whether the newest content of a watched file is the one in use. `file` is
+  // its path. Call it at start too, so that the series exists before anything fails.
+  void FileLoaded(const std::string& file, bool successful);
+
+ private:
+  prometheus::Family<prometheus::Gauge>& last_reload_successful_;
+};
+
+}  // namespace refund_relay
+
+#endif  // REFUND_RELAY_SERVER_OPS_OPS_METRICS_H_

@@ -1,0 +1,36 @@
+// What every call of the gRPC server works with.
+#ifndef REFUND_RELAY_SERVER_RPC_CALL_CONTEXT_H_
+#define REFUND_RELAY_SERVER_RPC_CALL_CONTEXT_H_
+
+#include <atomic>
+#include <cstddef>
+#include <string>
+
+#include "absl/time/time.h"
+#include "server/log/event_log.h"
+#include "server/ops/clock.h"
+#include "server/rpc/rpc_metrics.h"
+#include "server/stream/fan_out.h"
+#include "server/stream/history_reader.h"
+
+namespace refund_relay {
+
+// References outlive every call; values are constant once the server runs, but for the atomics.
+struct CallContext {
+  EventLog& log;
+  FanOut& fan_out;
+  HistoryReader& history;
+  RpcMetrics& metrics;
+  const Clock& clock;
+  std::string server_instance;
+  std::string server_version;
+  size_t max_streams;
+  absl::Duration write_stall_timeout;
+  absl::Duration max_stream_age;
+  std::atomic<size_t> open_streams = 0;
+  std::atomic<bool> draining = false;
+};
+
+}  // namespace refund_relay
+
+#endif  // REFUND_RELAY_SERVER_RPC_CALL_CONTEXT_H_

@@ -1,0 +1,24 @@
+// The look-ups of RefundEventService, as functions of request and log. They block on storage.
+#ifndef REFUND_RELAY_SERVER_RPC_EVENT_LOOKUPS_H_
+#define REFUND_RELAY_SERVER_RPC_EVENT_LOOKUPS_H_
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "refundrelay/v1/refund_event_service.pb.h"
+#include "server/log/event_log.h"
+
+namespace refund_relay {
+
+// Errors are those that refund_event_service.proto documents for each rpc. Thread-safe.
+absl::StatusOr<refundrelay::v1::GetEventResponse> GetEvent(const refundrelay::v1::GetEventRequest& request,
+                                                           EventLog& log);
+
+absl::StatusOr<refundrelay::v1::ListEventsResponse> ListEvents(const refundrelay::v1::ListEventsRequest& request,
+                                                               absl::Time now, EventLog& log);
+
+// Does not block. The server's own fields are left to the caller.
+refundrelay::v1::GetLogInfoResponse GetLogInfo(EventLog& log);
+
+}  // namespace refund_relay
+
+#endif  // REFUND_RELAY_SERVER_RPC_EVENT_LOOKUPS_H_

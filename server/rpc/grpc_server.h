@@ -1,0 +1,56 @@
+// GrpcServer: the gRPC port with its services, threads and limits.
+#ifndef REFUND_RELAY_SERVER_RPC_GRPC_SERVER_H_
+#define REFUND_RELAY_SERVER_RPC_GRPC_SERVER_H_
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "server/rpc/call_context.h"
+#include "server/rpc/rpc_metrics.h"
+
+namespace refund_relay {
+
+// Serves RefundEventService, AdminService, grpc.health.v1 and, if wanted, reflection. Threads are its own. `Start`,
+// then `Drain`, then `Stop`; from one thread.
+class GrpcServer {
+ public:
+  struct Options {
+    std::string address = "127.0.0.1:50051";  // port 0 picks a free one
+    int threads = 2;                          // completion queues, each with one thread
+    bool reflection = true;
+    size_t max_streams = 10000;
+    absl::Duration write_stall_timeout = absl::Seconds(30);
+    absl::Duration max_stream_age = absl::Hours(1);  // infinite = none
+    std::string server_instance;
+    std::string server_version;
+  };
+
+  // All must outlive the server. UNAVAILABLE when the address cannot be listened on.
+  static absl::StatusOr<std::unique_ptr<GrpcServer>> Start(const Options& options, EventLog& log, FanOut& fan_out,
+                                                           HistoryReader& history, RpcMetrics& metrics,
+                                                           const Clock& clock);
+  ~GrpcServer();
+
+  // The port that it listens on.
+  int port() const;
+
+  // Health becomes NOT_SERVING, new streams are refused with DRAINING, and each open one is told going_away and ends.
+  // Does not wait.
+  void Drain(absl::Duration reconnect_after);
+
+  // Waits until all calls have ended, cuts those that have not by `deadline`, and joins the threads. `history` is
+  // stopped on the way, because its turns complete calls.
+  void Stop(absl::Time deadline);
+
+ private:
+  class Impl;
+  explicit GrpcServer(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace refund_relay
+
+#endif  // REFUND_RELAY_SERVER_RPC_GRPC_SERVER_H_
