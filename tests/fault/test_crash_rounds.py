@@ -75,6 +75,7 @@ class CrashRoundsTest(unittest.TestCase):
                     follower.join()
             relay.start()
             self.verify(relay)
+            stored_unanswered = len(self.log) - len(self.answered)
             self.resend_everything(relay)
             self.verify(relay)
             follower.follow(relay)
@@ -84,7 +85,7 @@ class CrashRoundsTest(unittest.TestCase):
             self.assertEqual(0, relay.stop())
             follower.join()
         self.assertEqual(list(enumerate(self.log, start=1)), follower.handled)
-        print(f"{len(self.log)} events, {len(self.answered)} answered; {len(self.log) - len(self.answered)} unanswered")
+        print(f"{len(self.log)} events; {stored_unanswered} were stored and never answered before their crash", flush=True)
 
     def made(self, repeated):
         """Unique webhooks for ever, with some of an earlier round in between, as a sender's retries are."""

@@ -38,6 +38,7 @@ class Relay:
         self.process = None
         self.lines = []
         self._ready = None
+        self._first_line = 0
         self._lines_changed = threading.Condition()
         self._reader = None
         self._channels = []
@@ -49,14 +50,14 @@ class Relay:
         return self
 
     def __exit__(self, failed, *_):
+        for channel in self._channels:
+            channel.close()
         try:
             if self.process is not None:
                 code = self.stop()
                 if not failed and code != 0:
                     raise AssertionError(f"the server ended with {code}; its last lines:\n{self.tail()}")
         finally:
-            for channel in self._channels:
-                channel.close()
             if failed:
                 print(f"the server's last lines:\n{self.tail()}", flush=True)
             shutil.rmtree(self.folder, ignore_errors=True)
@@ -76,6 +77,7 @@ class Relay:
         """Starts the server and waits until its log says that it is ready."""
         assert self.process is None, "already running"
         self._ready = None
+        self._first_line = len(self.lines)
         command = [
             os.path.join(BIN, "refund-relay"),
             "--http_address=127.0.0.1:0",
@@ -121,9 +123,9 @@ class Relay:
             self._lines_changed.notify_all()
 
     def wait_for_line(self, predicate):
-        """Returns the first log record that satisfies `predicate`, waiting for it."""
+        """Returns the first log record since the last start that satisfies `predicate`, waiting for it."""
         deadline = time.monotonic() + DEADLINE
-        seen = 0
+        seen = self._first_line
         with self._lines_changed:
             while True:
                 for line in self.lines[seen:]:
