@@ -32,7 +32,7 @@ refundrelay::v1::Delivery PassRefund() {
   refund->mutable_amount()->set_nanos(500'000'000);
   event->mutable_user()->set_phone_number("9598598585");
   event->mutable_user()->set_name("");
-  event->mutable_user()->mutable_location()->set_latitude(28.5246);
+  event->mutable_user()->mutable_location()->set_latitude(77.2793);
   event->add_contains("refund");
   event->set_webhook_sha256(std::string("\x01\xFF", 2));
   return delivery;
@@ -87,7 +87,7 @@ TEST(EventPrinterTest, FieldsShowEverythingThatIsSet) {
   EXPECT_THAT(lines, HasSubstr(line("event.refund.amount", "289.5 INR")));
   EXPECT_THAT(lines, HasSubstr(line("event.refund.cancel_access", "false")));
   EXPECT_THAT(lines, HasSubstr(line("event.user.name", "\"\"")));
-  EXPECT_THAT(lines, HasSubstr(line("event.user.location.latitude", "28.5246")));
+  EXPECT_THAT(lines, HasSubstr(line("event.user.location.latitude", "77.2793")));
   EXPECT_THAT(lines, HasSubstr(line("event.webhook_sha256", "01ff")));
   EXPECT_THAT(lines, Not(HasSubstr("email")));
 }
