@@ -41,7 +41,7 @@ struct Config {
 
   size_t max_streams = 10000;
   absl::Duration write_stall_timeout = absl::Seconds(30);
-  absl::Duration max_stream_age = absl::ZeroDuration();  // zero = no limit
+  absl::Duration max_stream_age = absl::Hours(1);  // zero = no limit
   size_t live_window_bytes = 64 << 20;
   size_t grpc_threads = 0;  // 0 = one per core
   size_t history_threads = 2;
