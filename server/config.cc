@@ -135,7 +135,8 @@ std::string HelpText() {
       "refund-relay takes refund webhooks, stores them and streams them to subscribers over gRPC.\n\n"
       "Usage: refund-relay --data_dir=FOLDER --webhook_secret_files=FILE [flags]\n\n"
       "Each flag can also be set in the environment, --data_dir as REFUND_RELAY_DATA_DIR; the command line wins.\n"
-      "Booleans: --name or --noname. Exit codes: 0 stopped in order, 2 wrong flags, 1 any other failure.\n\n"
+      "Booleans: --name or --noname. Exit codes: 0 stopped in order, 1 failed, 2 wrong flags, 3 stopped at once by a\n"
+      "second signal.\n\n"
       "Flags, with their defaults:\n";
   const Config defaults;
   for (const auto& flag : ConfigFlags()) {
