@@ -2,15 +2,20 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <unistd.h>
 
+#include <cstdio>
+#include <fstream>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "client/position_text.h"
+#include "client/refundctl/webhook_credentials.h"
 #include "tests/unit/client/child_process.h"
 #include "tests/unit/client/fake_event_service.h"
 #include "tests/unit/client/scripted_streams.h"
+#include "tests/unit/client/tiny_http_server.h"
 
 namespace refund_relay {
 namespace {
@@ -42,7 +47,7 @@ class RefundctlTest : public testing::Test {
 
 TEST_F(RefundctlTest, WrongUsageIsTwoAndSaysWhat) {
   const std::pair<Arguments, const char*> cases[] = {
-      {{}, "subcommand is required"},
+      {{}, "no command: choose tail, get, list, info or send"},
       {{"frob"}, "frob"},
       {{"tail", "--from=latest"}, "--name is required"},
       {{"tail", "--name=Books", "--from=latest"}, "is no subscriber name"},
@@ -107,6 +112,39 @@ TEST_F(RefundctlTest, AFileThatCannotBeReadIsFour) {
   EXPECT_THAT(err_, HasSubstr("/nowhere/secret cannot be read: No such file"));
   EXPECT_EQ(Run({"send", "/nowhere/body", "--secret-file=/nowhere/secret"}), 4);
   EXPECT_THAT(err_, HasSubstr("/nowhere/body cannot be read"));
+}
+
+TEST_F(RefundctlTest, SendSignsTheBytesAndIsZeroOnlyAfter2xx) {
+  const std::string body = "{\"any\": \"bytes\"} the end";
+  const std::string body_file = testing::TempDir() + "refundctl_test_body_" + std::to_string(getpid());
+  const std::string secret_file = testing::TempDir() + "refundctl_test_secret_" + std::to_string(getpid());
+  std::ofstream(body_file) << body;
+  std::ofstream(secret_file) << "whsec_test\n";
+  const std::string signature = SignWebhook("whsec_test", body);
+  {
+    TinyHttpServer server("HTTP/1.1 200 OK\r\nContent-Length: 23\r\n\r\n{\"status\": \"accepted\"}\n");
+    EXPECT_EQ(Run({"send", body_file, "--secret-file=" + secret_file, "--basic-file=" + secret_file,
+                   "--url=" + server.url_text()}),
+              0);
+    EXPECT_EQ(out_, "200 OK\n{\"status\":\"accepted\"}\n");
+    const std::string request = server.Request();
+    EXPECT_THAT(request, HasSubstr("\r\nX-Conscent-Signature: " + signature + "\r\n"));
+    EXPECT_THAT(request, HasSubstr("\r\nAuthorization: Basic d2hzZWNfdGVzdA==\r\n"));
+    EXPECT_THAT(request, HasSubstr("\r\nContent-Type: application/json;charset=utf-8\r\n"));
+    EXPECT_THAT(request, EndsWith("\r\n\r\n" + body));
+  }
+  {
+    TinyHttpServer server("HTTP/1.1 401 Unauthorized\r\nContent-Length: 2\r\n\r\n{}");
+    EXPECT_EQ(Run({"send", body_file, "--secret-file=" + secret_file, "--url=" + server.url_text(), "--output=json",
+                   "--break-signature"}),
+              1);
+    EXPECT_EQ(out_, "{\"kind\":\"answer\",\"status\":401,\"body\":{}}\n");
+    const std::string request = server.Request();
+    EXPECT_THAT(request, HasSubstr("X-Conscent-Signature: " + signature.substr(0, 63)));
+    EXPECT_THAT(request, testing::Not(HasSubstr(signature)));
+  }
+  std::remove(body_file.c_str());
+  std::remove(secret_file.c_str());
 }
 
 TEST_F(RefundctlTest, TailCarriesItsFlagsPrintsAndResumes) {

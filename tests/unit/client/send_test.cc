@@ -7,21 +7,15 @@
 #include <fstream>
 #include <sstream>
 #include <string>
-#include <thread>
 
-#include "boost/asio/io_context.hpp"
-#include "boost/asio/ip/tcp.hpp"
-#include "boost/asio/read_until.hpp"
-#include "boost/asio/streambuf.hpp"
-#include "boost/asio/write.hpp"
 #include "client/refundctl/http_post.h"
 #include "client/refundctl/webhook_credentials.h"
 #include "client/refundctl/webhook_sample.h"
+#include "tests/unit/client/tiny_http_server.h"
 
 namespace refund_relay {
 namespace {
 
-using boost::asio::ip::tcp;
 using testing::HasSubstr;
 using testing::MatchesRegex;
 
@@ -113,43 +107,6 @@ TEST(HttpUrlTest, TakesUrlsApart) {
     EXPECT_EQ(ParseHttpUrl(wrong).status().code(), absl::StatusCode::kInvalidArgument) << wrong;
   }
 }
-
-// Takes one connection, reads a request and writes `answer`, or writes nothing and waits for the peer to go.
-class TinyHttpServer {
- public:
-  explicit TinyHttpServer(std::string answer)
-      : acceptor_(io_, tcp::endpoint(boost::asio::ip::address_v4::loopback(), 0)),
-        url_(ParseHttpUrl("http://127.0.0.1:" + std::to_string(acceptor_.local_endpoint().port()) + "/hook").value()),
-        thread_([this, answer = std::move(answer)] { Serve(answer); }) {}
-  ~TinyHttpServer() {
-    if (thread_.joinable()) thread_.join();
-  }
-
-  const HttpUrl& url() const { return url_; }
-  // The request; waits for the connection to be over.
-  std::string Request() {
-    thread_.join();
-    return request_;
-  }
-
- private:
-  void Serve(const std::string& answer) {
-    tcp::socket socket(io_);
-    acceptor_.accept(socket);
-    boost::asio::streambuf buffer;
-    boost::system::error_code error;
-    boost::asio::read_until(socket, buffer, "the end", error);
-    request_.assign(boost::asio::buffers_begin(buffer.data()), boost::asio::buffers_end(buffer.data()));
-    if (!answer.empty()) boost::asio::write(socket, boost::asio::buffer(answer), error);
-    if (answer.empty()) boost::asio::read_until(socket, buffer, "never sent", error);
-  }
-
-  boost::asio::io_context io_;
-  tcp::acceptor acceptor_;
-  const HttpUrl url_;
-  std::string request_;
-  std::thread thread_;
-};
 
 TEST(HttpPostTest, PostsTheBytesAndReadsTheAnswer) {
   TinyHttpServer server("HTTP/1.1 200 OK\r\nContent-Length: 21\r\n\r\n{\"status\":\"accepted\"}");

@@ -71,6 +71,11 @@ TEST(ValueTextTest, ControlCharactersAreNotPrinted) {
   EXPECT_EQ(Printable("न₹ é"), "न₹ é");
 }
 
+TEST(JsonLineTest, StringsAreAlwaysUtf8) {
+  EXPECT_EQ(JsonString("₹\"\n"), "\"₹\\\"\\n\"");
+  EXPECT_EQ(JsonString("a\xFF\xC2"), "\"a\uFFFD\uFFFD\"");
+}
+
 TEST(JsonLineTest, CompactJsonIsOneLineOrAString) {
   EXPECT_EQ(CompactJson("{\n \"a\": [1, 18446744073709551615],\n \"b\": \"\\n\"}"),
             R"({"a":[1,18446744073709551615],"b":"\n"})");
