@@ -1,9 +1,9 @@
 #include "tests/testing/streaming_server.h"
 
+#include <grpcpp/create_channel.h>
+
 #include <chrono>
 #include <utility>
-
-#include <grpcpp/create_channel.h>
 
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"

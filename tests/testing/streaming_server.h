@@ -2,13 +2,13 @@
 #ifndef REFUND_RELAY_TESTS_TESTING_STREAMING_SERVER_H_
 #define REFUND_RELAY_TESTS_TESTING_STREAMING_SERVER_H_
 
-#include <memory>
-#include <string>
-#include <vector>
-
 #include <grpcpp/channel.h>
 #include <grpcpp/client_context.h>
 #include <prometheus/registry.h>
+
+#include <memory>
+#include <string>
+#include <vector>
 
 #include "refundrelay/v1/refund_event_service.grpc.pb.h"
 #include "server/log/event_log.h"

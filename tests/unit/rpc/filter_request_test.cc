@@ -27,8 +27,8 @@ TEST(FilterRequestTest, TypesAreShorthandForTheirNames) {
   EXPECT_THAT(normalised.matching.event_names,
               ElementsAre("refunded.bundle", "refunded.pass", "refunded.subscription"));
   EXPECT_THAT(normalised.matching.client_ids, ElementsAre("a", "b"));
-  EXPECT_THAT(normalised.shown.event_types(), ElementsAre(refundrelay::v1::REFUND_EVENT_TYPE_SUBSCRIPTION,
-                                                          refundrelay::v1::REFUND_EVENT_TYPE_PASS));
+  EXPECT_THAT(normalised.shown.event_types(),
+              ElementsAre(refundrelay::v1::REFUND_EVENT_TYPE_SUBSCRIPTION, refundrelay::v1::REFUND_EVENT_TYPE_PASS));
   EXPECT_THAT(normalised.shown.event_names(), ElementsAre("refunded.bundle"));
 }
 
@@ -55,25 +55,27 @@ TEST_P(BadFilterTest, NamesTheField) {
 
 INSTANTIATE_TEST_SUITE_P(
     All, BadFilterTest,
-    testing::Values(
-        BadFilter{"filter.event_types[0]",
-                  [](EventFilter& f) { f.add_event_types(refundrelay::v1::REFUND_EVENT_TYPE_UNSPECIFIED); }},
-        BadFilter{"filter.event_types[1]",
-                  [](EventFilter& f) {
-                    f.add_event_types(refundrelay::v1::REFUND_EVENT_TYPE_PASS);
-                    f.add_event_types(static_cast<refundrelay::v1::RefundEventType>(99));
-                  }},
-        BadFilter{"filter.event_names[0]", [](EventFilter& f) { f.add_event_names("pass"); }},
-        BadFilter{"filter.event_names[0]",
-                  [](EventFilter& f) { f.add_event_names("refunded." + std::string(120, 'x')); }},
-        BadFilter{"filter.event_names", [](EventFilter& f) {
-                    for (int i = 0; i < 65; ++i) f.add_event_names("refunded.x" + std::to_string(i));
-                  }},
-        BadFilter{"filter.client_ids[0]", [](EventFilter& f) { f.add_client_ids(""); }},
-        BadFilter{"filter.client_ids[0]", [](EventFilter& f) { f.add_client_ids(std::string(129, 'x')); }},
-        BadFilter{"filter.client_ids", [](EventFilter& f) {
-                    for (int i = 0; i < 257; ++i) f.add_client_ids(std::to_string(i));
-                  }}));
+    testing::Values(BadFilter{"filter.event_types[0]",
+                              [](EventFilter& f) {
+                                f.add_event_types(refundrelay::v1::REFUND_EVENT_TYPE_UNSPECIFIED);
+                              }},
+                    BadFilter{"filter.event_types[1]",
+                              [](EventFilter& f) {
+                                f.add_event_types(refundrelay::v1::REFUND_EVENT_TYPE_PASS);
+                                f.add_event_types(static_cast<refundrelay::v1::RefundEventType>(99));
+                              }},
+                    BadFilter{"filter.event_names[0]", [](EventFilter& f) { f.add_event_names("pass"); }},
+                    BadFilter{"filter.event_names[0]",
+                              [](EventFilter& f) { f.add_event_names("refunded." + std::string(120, 'x')); }},
+                    BadFilter{"filter.event_names",
+                              [](EventFilter& f) {
+                                for (int i = 0; i < 65; ++i) f.add_event_names("refunded.x" + std::to_string(i));
+                              }},
+                    BadFilter{"filter.client_ids[0]", [](EventFilter& f) { f.add_client_ids(""); }},
+                    BadFilter{"filter.client_ids[0]", [](EventFilter& f) { f.add_client_ids(std::string(129, 'x')); }},
+                    BadFilter{"filter.client_ids", [](EventFilter& f) {
+                                for (int i = 0; i < 257; ++i) f.add_client_ids(std::to_string(i));
+                              }}));
 
 }  // namespace
 }  // namespace refund_relay

@@ -29,8 +29,7 @@ class Source {
     std::vector<StoredEvent> stored;
     for (size_t i = 0; i < events_.size(); ++i) {
       const NewEvent& event = events_[i];
-      stored.push_back(
-          {sequences_[i], times_[i], event.event_id, event.event_name, event.client_id, event.event});
+      stored.push_back({sequences_[i], times_[i], event.event_id, event.event_name, event.client_id, event.event});
     }
     return stored;
   }
@@ -74,8 +73,8 @@ TEST(EncodedEventsTest, ComposedBatchIsWhatProtobufWouldWrite) {
   EXPECT_EQ(response.batch().deliveries(0).stored_at().nanos(), 1'000);
   EXPECT_EQ(response.batch().deliveries(1).stored_at().nanos(), 0);
   EXPECT_EQ(response.batch().deliveries(2).stored_at().seconds(), 0);
-  EXPECT_TRUE(google::protobuf::util::MessageDifferencer::Equals(response.batch().deliveries(2).event(),
-                                                                 MakeRefundEvent(9)));
+  EXPECT_TRUE(
+      google::protobuf::util::MessageDifferencer::Equals(response.batch().deliveries(2).event(), MakeRefundEvent(9)));
 }
 
 TEST(EncodedEventsTest, ZeroValuesAreLeftOut) {

@@ -126,8 +126,7 @@ class ScriptedTail final : public EventLog {
 
 void Publish(ScriptedTail& tail, uint64_t sequence) {
   const NewEvent event = MakeNewEvent(sequence);
-  const StoredEvent stored{sequence,        absl::UnixEpoch(), event.event_id,
-                           event.event_name, event.client_id,   event.event};
+  const StoredEvent stored{sequence, absl::UnixEpoch(), event.event_id, event.event_name, event.client_id, event.event};
   tail.visit(absl::MakeConstSpan(&stored, 1));
 }
 

@@ -41,12 +41,11 @@ class SubscriptionTest : public testing::Test {
     std::vector<std::pair<uint64_t, absl::Time>> places;
     ReadLimits limits;
     limits.max_events = max_events;
-    const auto last =
-        log_.Read(subscription.position(), subscription.filter(), limits, [&](const StoredEvent& event) {
-          copies.push_back({std::string(event.event_id), std::string(event.event_name), std::string(event.client_id),
-                            "", "", std::string(event.event)});
-          places.emplace_back(event.sequence, event.stored_at);
-        });
+    const auto last = log_.Read(subscription.position(), subscription.filter(), limits, [&](const StoredEvent& event) {
+      copies.push_back({std::string(event.event_id), std::string(event.event_name), std::string(event.client_id), "",
+                        "", std::string(event.event)});
+      places.emplace_back(event.sequence, event.stored_at);
+    });
     if (!last.ok()) {
       subscription.OnHistory(last.status());
       return;
