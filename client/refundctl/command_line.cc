@@ -5,6 +5,7 @@
 
 #include "CLI/App.hpp"
 #include "CLI/Config.hpp"
+#include "CLI/Error.hpp"
 #include "CLI/Formatter.hpp"
 #include "CLI/Validators.hpp"
 #include "absl/strings/str_cat.h"
@@ -25,8 +26,8 @@ int RunCommandLine(int argc, const char* const* argv) {
     return absl::StrCat("refundctl: ", error.what(),
                         "\n`refundctl --help` and `refundctl COMMAND --help` tell what there is.\n");
   });
-  app.fallthrough();  // global options may stand after the command
-  app.require_subcommand(1);
+  app.fallthrough();             // global options may stand after the command
+  app.require_subcommand(0, 1);  // none is told below, in words of ours; a wrong one by its name
   app.add_option("--address", global.address, "The server's gRPC address; without TLS for now")
       ->type_name("HOST:PORT")
       ->envname("REFUND_RELAY_ADDRESS")
@@ -53,6 +54,7 @@ int RunCommandLine(int argc, const char* const* argv) {
   AddSendCommand(app, global, &run);
   try {
     app.parse(argc, argv);
+    if (run == nullptr) throw CLI::ValidationError("no command", "choose tail, get, list, info or send");
   } catch (const CLI::ParseError& error) {
     // Success is the "error" by which --help and --version end.
     return app.exit(error) == static_cast<int>(CLI::ExitCodes::Success) ? kExitOk : kExitUsage;

@@ -1,5 +1,7 @@
 #include "client/refundctl/event_printer.h"
 
+#include <array>
+#include <charconv>
 #include <vector>
 
 #include "absl/strings/escaping.h"
@@ -43,6 +45,13 @@ std::string MessageText(const Message& message) {
   return "";
 }
 
+// The shortest text that reads back as `number`.
+std::string DoubleText(double number) {
+  std::array<char, 32> text;
+  const auto end = std::to_chars(text.data(), text.data() + text.size(), number).ptr;
+  return std::string(text.data(), end);
+}
+
 // The value of a field that is no message; `index` is -1 for one that is not repeated.
 std::string ScalarText(const Message& message, const FieldDescriptor* field, int index) {
   const auto* reflection = message.GetReflection();
@@ -61,8 +70,8 @@ std::string ScalarText(const Message& message, const FieldDescriptor* field, int
       return value != nullptr ? std::string(value->name()) : absl::StrCat(number);
     }
     case FieldDescriptor::CPPTYPE_DOUBLE:
-      return absl::StrFormat("%.17g", repeated ? reflection->GetRepeatedDouble(message, field, index)
-                                               : reflection->GetDouble(message, field));
+      return DoubleText(repeated ? reflection->GetRepeatedDouble(message, field, index)
+                                 : reflection->GetDouble(message, field));
     case FieldDescriptor::CPPTYPE_BOOL:
       return (repeated ? reflection->GetRepeatedBool(message, field, index) : reflection->GetBool(message, field))
                  ? "true"

@@ -8,6 +8,20 @@
 #include "rapidjson/writer.h"
 
 namespace refund_relay {
+namespace {
+
+// `text` in quotes, escaped; false if it is not UTF-8.
+bool WriteString(std::string_view text, std::string* json) {
+  rapidjson::StringBuffer buffer;
+  rapidjson::Writer<rapidjson::StringBuffer, rapidjson::UTF8<>, rapidjson::UTF8<>, rapidjson::CrtAllocator,
+                    rapidjson::kWriteValidateEncodingFlag>
+      writer(buffer);
+  const bool valid = writer.String(text.data(), static_cast<rapidjson::SizeType>(text.size()));
+  *json = buffer.GetString();
+  return valid;
+}
+
+}  // namespace
 
 std::string ProtoJson(const google::protobuf::Message& message) {
   google::protobuf::util::JsonPrintOptions options;
@@ -38,10 +52,14 @@ JsonLine& JsonLine::AddMembers(const google::protobuf::Message& message) {
 std::string JsonLine::Build() const { return absl::StrCat("{", members_, "}"); }
 
 std::string JsonString(std::string_view text) {
-  rapidjson::StringBuffer buffer;
-  rapidjson::Writer<rapidjson::StringBuffer> writer(buffer);
-  writer.String(text.data(), static_cast<rapidjson::SizeType>(text.size()));
-  return buffer.GetString();
+  if (std::string json; WriteString(text, &json)) return json;
+  // Not UTF-8, which JSON has to be: what is not ASCII becomes the replacement character.
+  std::string readable;
+  for (const char c : text)
+    absl::StrAppend(&readable, static_cast<unsigned char>(c) < 0x80 ? std::string(1, c) : "\uFFFD");
+  std::string json;
+  WriteString(readable, &json);
+  return json;
 }
 
 std::string CompactJson(std::string_view text) {

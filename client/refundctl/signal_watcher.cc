@@ -21,7 +21,7 @@ SignalWatcher::SignalWatcher() {
   pthread_sigmask(SIG_BLOCK, &signals_, nullptr);
 }
 
-SignalWatcher::~SignalWatcher() {
+void SignalWatcher::End() {
   if (!thread_.joinable()) return;
   pthread_kill(thread_.native_handle(), kEnd);
   thread_.join();

@@ -14,15 +14,18 @@ namespace refund_relay {
 class SignalWatcher {
  public:
   SignalWatcher();
-  // Joins the thread. The signals stay blocked: the process is about to end.
-  ~SignalWatcher();
+  ~SignalWatcher() { End(); }
 
   SignalWatcher(const SignalWatcher&) = delete;
   SignalWatcher& operator=(const SignalWatcher&) = delete;
 
   // From now on the first signal calls `on_signal`, and a second one ends the process at once. Call it once;
-  // `on_signal` must stay callable until the watcher is gone. A signal that came before is not lost.
+  // `on_signal` must stay callable until End. A signal that came before is not lost.
   void Start(std::function<void()> on_signal);
+
+  // Joins the thread: `on_signal` is not called any more. The signals stay blocked, for the process is about to end.
+  // May be called again.
+  void End();
 
   // The signal that came; 0 = none yet. Thread-safe.
   int signal_number() const { return signal_number_; }

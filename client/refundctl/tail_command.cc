@@ -119,6 +119,7 @@ int RunTail(const TailFlags& flags, const GlobalOptions& global) {
   signals.Start([&follower] { follower.Stop(); });
 
   const FollowResult result = follower.Run();
+  signals.End();  // what its callback uses goes before it does
   int exit_code = kExitOk;
   if (result.end == FollowResult::End::kFailed) exit_code = ReportError(notices, result.error);
   if (result.end == FollowResult::End::kStopped) exit_code = kExitSignalBase + signals.signal_number();

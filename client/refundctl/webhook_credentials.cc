@@ -8,7 +8,6 @@
 #include <cstring>
 #include <fstream>
 #include <iostream>
-#include <iterator>
 #include <sstream>
 
 #include "absl/strings/ascii.h"
@@ -46,13 +45,15 @@ absl::StatusOr<std::string> ReadWholeFile(const std::string& path) {
   std::ifstream file;
   if (path != "-") file.open(path, std::ios::binary);
   std::istream& in = path == "-" ? std::cin : file;
-  std::string content(std::istreambuf_iterator<char>(in), {});
-  // Opening a folder succeeds; reading it is what fails.
-  if ((path != "-" && !file.is_open()) || in.bad() || errno == EISDIR) {
+  std::ostringstream content;
+  std::array<char, 16 * 1024> block;
+  // Unlike the stream's iterators, read() tells of an error (such as that of a folder) without throwing.
+  while (in.read(block.data(), block.size()) || in.gcount() > 0) content.write(block.data(), in.gcount());
+  if (!in.eof()) {
     return absl::NotFoundError(
         absl::StrCat(path, " cannot be read", errno != 0 ? ": " : "", errno != 0 ? std::strerror(errno) : ""));
   }
-  return content;
+  return content.str();
 }
 
 }  // namespace refund_relay

@@ -64,7 +64,7 @@ AuthenticationClaim ReadBasic(const RequestHead& head) {
   if (!absl::Base64Unescape(encoded, &pair) || pair.find(':') == std::string::npos) {
     return IllFormed(AuthenticationMethod::kBasic, kWanted);
   }
-  return {AuthenticationMethod::kBasic, AuthenticationResult::kAuthentic, {}, Sha256(pair)};
+  return {AuthenticationMethod::kBasic, AuthenticationResult::kAuthentic, {}, Sha256({pair})};
 }
 
 bool EqualInConstantTime(const Sha256Digest& a, const Sha256Digest& b) {
@@ -118,8 +118,7 @@ Authentication VerifyAuthenticationClaim(const AuthenticationClaim& claim, std::
   if (claim.method == AuthenticationMethod::kSignature) {
     HmacSha256& hmac = HmacSha256::OfThisThread(credentials);
     for (size_t i = 0; i < hmac.size(); ++i) {
-      Sha256Digest code;
-      if (hmac.Compute(i, body, code) && EqualInConstantTime(code, claim.code)) match(credentials.secrets[i].key);
+      if (EqualInConstantTime(hmac.Compute(i, body), claim.code)) match(credentials.secrets[i].key);
     }
   } else if (claim.method == AuthenticationMethod::kBasic) {
     for (const BasicPair& pair : credentials.basic_pairs) {

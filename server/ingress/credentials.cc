@@ -1,7 +1,5 @@
 #include "server/ingress/credentials.h"
 
-#include <openssl/sha.h>
-
 #include <algorithm>
 
 #include "absl/status/status.h"
@@ -55,12 +53,6 @@ absl::Status ForEachLine(std::string_view path, std::string_view content, Visit 
 
 }  // namespace
 
-Sha256Digest Sha256(std::string_view bytes) {
-  Sha256Digest digest;
-  SHA256(reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(), digest.data());
-  return digest;
-}
-
 absl::StatusOr<std::vector<WebhookSecret>> ParseSecretFile(std::string_view path, std::string_view content) {
   std::vector<WebhookSecret> secrets;
   const absl::Status status = ForEachLine(path, content, [&](std::string key, std::string_view line, size_t) {
@@ -78,7 +70,7 @@ absl::StatusOr<std::vector<BasicPair>> ParseBasicFile(std::string_view path, std
     if (colon == std::string_view::npos || colon == 0 || colon + 1 == line.size()) {
       return BadLine(path, number, "is not `user:password`");
     }
-    pairs.push_back({std::move(key), Sha256(line)});
+    pairs.push_back({std::move(key), Sha256({line})});
     return absl::OkStatus();
   });
   if (!status.ok()) return status;

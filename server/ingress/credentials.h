@@ -2,19 +2,15 @@
 #ifndef REFUND_RELAY_SERVER_INGRESS_CREDENTIALS_H_
 #define REFUND_RELAY_SERVER_INGRESS_CREDENTIALS_H_
 
-#include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "server/translate/sha256.h"
 
 namespace refund_relay {
-
-using Sha256Digest = std::array<uint8_t, 32>;
-
-Sha256Digest Sha256(std::string_view bytes);
 
 // Names of keys are `<file base name>:<line>`: they may stand in logs and metrics.
 struct WebhookSecret {

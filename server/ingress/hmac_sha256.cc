@@ -3,9 +3,19 @@
 #include <openssl/core_names.h>
 #include <openssl/params.h>
 
+#include <cstdio>
+#include <cstdlib>
 #include <optional>
 
 namespace refund_relay {
+namespace {
+
+[[noreturn]] void Fail() {
+  std::fputs("refund-relay: OpenSSL offers no HMAC-SHA256; install its default provider\n", stderr);
+  std::abort();
+}
+
+}  // namespace
 
 HmacSha256& HmacSha256::OfThisThread(const Credentials& credentials) {
   struct Cache {
@@ -28,18 +38,22 @@ HmacSha256::HmacSha256(const std::vector<WebhookSecret>& secrets) {
   for (const WebhookSecret& secret : secrets) {
     std::unique_ptr<EVP_MAC_CTX, FreeContext> context(mac == nullptr ? nullptr : EVP_MAC_CTX_new(mac));
     const auto* key = reinterpret_cast<const unsigned char*>(secret.secret.data());
-    if (context != nullptr && EVP_MAC_init(context.get(), key, secret.secret.size(), params) != 1) context.reset();
+    if (context == nullptr || EVP_MAC_init(context.get(), key, secret.secret.size(), params) != 1) Fail();
     contexts_.push_back(std::move(context));
   }
   EVP_MAC_free(mac);
 }
 
-bool HmacSha256::Compute(size_t index, std::string_view bytes, Sha256Digest& code) {
+Sha256Digest HmacSha256::Compute(size_t index, std::string_view bytes) {
   EVP_MAC_CTX* const context = contexts_[index].get();
+  Sha256Digest code;
   size_t size = 0;
-  return context != nullptr && EVP_MAC_init(context, nullptr, 0, nullptr) == 1 &&
-         EVP_MAC_update(context, reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size()) == 1 &&
-         EVP_MAC_final(context, code.data(), &size, code.size()) == 1 && size == code.size();
+  if (EVP_MAC_init(context, nullptr, 0, nullptr) != 1 ||
+      EVP_MAC_update(context, reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size()) != 1 ||
+      EVP_MAC_final(context, code.data(), &size, code.size()) != 1 || size != code.size()) {
+    Fail();
+  }
+  return code;
 }
 
 }  // namespace refund_relay

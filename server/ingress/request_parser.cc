@@ -127,6 +127,8 @@ void RequestParser::Reset() {
   body_.clear();
   tokens_->Reset();
   head_bytes_taken_ = 0;
+  head_bytes_scanned_ = 0;
+  last_scanned_ = 0;
   body_bytes_taken_ = 0;
   head_done_ = false;
   refusal_status_ = 0;
@@ -146,8 +148,9 @@ RequestParser::Progress RequestParser::PutHead(std::string_view bytes, size_t& c
   if (bytes.empty()) return Progress::kNeedMore;
   error_code ec;
   consumed = tokens_->Put(bytes, ec);
-  head_bytes_taken_ += consumed;
   const bool need_more = ec == http::error::need_more;
+  if (need_more && HasBareLineEnd(bytes)) return Refuse(400, "a line ends with something other than CR LF");
+  head_bytes_taken_ += consumed;
   const size_t seen = head_bytes_taken_ + (need_more ? bytes.size() - consumed : 0);
   if (ec == http::error::header_limit || seen > limits_.head_bytes) {
     return Refuse(431, absl::StrCat("the request line and the header fields may take ", limits_.head_bytes,
@@ -160,6 +163,15 @@ RequestParser::Progress RequestParser::PutHead(std::string_view bytes, size_t& c
   head_.content_length = tokens_->content_length();
   head_done_ = true;
   return Progress::kHeadDone;
+}
+
+bool RequestParser::HasBareLineEnd(std::string_view bytes) {
+  for (const char c : bytes.substr(head_bytes_scanned_ - head_bytes_taken_)) {
+    if ((c == '\n') != (last_scanned_ == '\r')) return true;
+    last_scanned_ = c;
+  }
+  head_bytes_scanned_ = head_bytes_taken_ + bytes.size();
+  return false;
 }
 
 RequestParser::Progress RequestParser::PutBody(std::string_view bytes, size_t& consumed) {

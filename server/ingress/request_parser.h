@@ -58,6 +58,8 @@ class RequestParser {
   Progress PutHead(std::string_view bytes, size_t& consumed);
   Progress PutBody(std::string_view bytes, size_t& consumed);
   Progress Refuse(int status, std::string_view detail);
+  // Of an unfinished head that starts at head_bytes_taken_: Beast waits for an empty line before it looks at line ends.
+  bool HasBareLineEnd(std::string_view bytes);
   // Empty if the framing is unambiguous, else what is wrong.
   std::string_view CheckFraming() const;
 
@@ -66,6 +68,8 @@ class RequestParser {
   std::string body_;
   std::unique_ptr<Tokens> tokens_;
   size_t head_bytes_taken_ = 0;
+  size_t head_bytes_scanned_ = 0;  // by HasBareLineEnd
+  char last_scanned_ = 0;
   size_t body_bytes_taken_ = 0;  // on the wire, chunk framing included
   bool head_done_ = false;
   int refusal_status_ = 0;

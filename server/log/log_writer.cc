@@ -131,6 +131,7 @@ void LogWriter::ProbeStorage() {
 }
 
 void LogWriter::RecordHealth(const absl::Status& written) {
+  if (!failed_.ok()) return;  // said when it failed, and there is no way back
   if (written.ok() && !trouble_.ok()) {
     Log(LogLevel::kInfo, "the log can be written again");
   } else if (!written.ok() && trouble_.ok()) {

@@ -10,6 +10,9 @@
 namespace refund_relay {
 namespace {
 
+// How long opening waits for another process that recovers or closes the same database.
+constexpr absl::Duration kOpenLockWait = absl::Seconds(5);
+
 absl::string_view View(std::string_view text) { return absl::string_view(text.data(), text.size()); }
 
 // sqlite3_bind_* binds NULL for a null pointer, and an empty std::string_view may have one.
@@ -99,6 +102,11 @@ absl::StatusOr<SqliteConnection> SqliteConnection::Open(const std::string& path,
   // the one that must never be tried again).
   sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
   sqlite3_wal_autocheckpoint(db, 0);
+  // A connection learns that there is a write-ahead log only when it first reads; until then its checkpoints would do
+  // nothing and report success.
+  connection.SetBusyTimeout(kOpenLockWait);
+  if (absl::Status read = connection.Execute("SELECT 1 FROM sqlite_schema LIMIT 1"); !read.ok()) return read;
+  connection.SetBusyTimeout(absl::ZeroDuration());
   return connection;
 }
 
@@ -129,6 +137,7 @@ absl::StatusOr<bool> SqliteConnection::Checkpoint(CheckpointMode mode) {
   const int code = sqlite3_wal_checkpoint_v2(db_.get(), "main", flag, &frames, &moved);
   if ((code & 0xff) == SQLITE_BUSY || (code & 0xff) == SQLITE_LOCKED) return false;
   if (code != SQLITE_OK) return SqliteError(db_.get(), code, "checkpointing the write-ahead log");
+  if (frames < 0) return SqliteError(db_.get(), SQLITE_MISUSE, "checkpointing a database without a write-ahead log");
   return moved == frames;
 }
 

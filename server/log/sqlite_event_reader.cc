@@ -10,6 +10,13 @@
 
 namespace refund_relay {
 
+namespace {
+
+// Readers wait for no writer; only for another process that locks the whole database for a moment.
+constexpr absl::Duration kReadLockWait = absl::Seconds(2);
+
+}  // namespace
+
 // A read transaction, from construction to the end of the scope.
 class Snapshot {
  public:
@@ -42,6 +49,7 @@ absl::StatusOr<std::unique_ptr<SqliteEventReader>> SqliteEventReader::Open(const
 
 absl::Status SqliteEventReader::Prepare() {
   if (absl::Status set = db_.Execute("PRAGMA query_only = 1"); !set.ok()) return set;
+  db_.SetBusyTimeout(kReadLockWait);
   const std::string scan = absl::StrCat("SELECT ", kEventColumns, " FROM events WHERE sequence > ?1 ORDER BY sequence");
   const std::pair<SqliteStatement*, std::string_view> statements[] = {
       {&begin_, "BEGIN"},

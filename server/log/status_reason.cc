@@ -16,7 +16,9 @@ absl::Status WithReason(absl::Status status, std::string_view reason,
   info.set_reason(std::string(reason));
   info.set_domain("refund-relay");
   for (const auto& [key, value] : metadata) (*info.mutable_metadata())[std::string(key)] = value;
-  status.SetPayload(kTypeUrl, absl::Cord(info.SerializeAsString()));
+  // Not Cord(std::string&&): clang 18 and newer mangle that template otherwise than the g++ that built Abseil.
+  const std::string bytes = info.SerializeAsString();
+  status.SetPayload(kTypeUrl, absl::Cord(absl::string_view(bytes)));
   return status;
 }
 

@@ -88,7 +88,7 @@ std::string Line(LogLevel level, std::string_view message, std::initializer_list
   bool whole = AppendJsonString(line, message, kMaxLogStringBytes);
   std::string text;
   for (const auto& field : fields) {
-    text = ",";
+    text.assign(1, ',');
     whole &= AppendJsonString(text, field.key, kMaxLogStringBytes);
     text.push_back(':');
     whole &= std::visit(ValueWriter{text}, field.value);

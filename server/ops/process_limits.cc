@@ -9,14 +9,6 @@
 
 #include "absl/strings/str_cat.h"
 
-#if defined(__SANITIZE_ADDRESS__)
-#define REFUND_RELAY_LEAK_CHECK 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define REFUND_RELAY_LEAK_CHECK 1
-#endif
-#endif
-
 namespace refund_relay {
 namespace {
 
@@ -37,10 +29,8 @@ absl::StatusOr<uint64_t> RaiseOpenFileLimit() {
 absl::Status DisableCoreDumps() {
   const rlimit none{0, 0};
   if (setrlimit(RLIMIT_CORE, &none) != 0) return LimitError("switch core dumps off");
-#ifndef REFUND_RELAY_LEAK_CHECK
   // The limit alone does not hold where the kernel pipes core dumps into a program.
-  if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) return LimitError("make the process undumpable");
-#endif
+  if (!kLeakCheckAttaches && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) return LimitError("make the process undumpable");
   return absl::OkStatus();
 }
 

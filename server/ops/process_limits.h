@@ -13,8 +13,17 @@ namespace refund_relay {
 // run out (CVE-2023-4785), so connections must be capped below it. UNAVAILABLE if the kernel refuses.
 absl::StatusOr<uint64_t> RaiseOpenFileLimit();
 
+// Whether this was built with AddressSanitizer, whose leak check attaches to the process when it ends.
+#if defined(__SANITIZE_ADDRESS__)
+inline constexpr bool kLeakCheckAttaches = true;
+#elif defined(__has_feature)
+inline constexpr bool kLeakCheckAttaches = __has_feature(address_sanitizer);
+#else
+inline constexpr bool kLeakCheckAttaches = false;
+#endif
+
 // No core dumps, and no other process of the same user may attach: memory holds secrets and personal data. UNAVAILABLE
-// if the kernel refuses. Built with AddressSanitizer it leaves attaching alone, because the leak check attaches.
+// if the kernel refuses. Attaching is left alone with `kLeakCheckAttaches`.
 absl::Status DisableCoreDumps();
 
 }  // namespace refund_relay

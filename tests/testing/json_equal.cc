@@ -1,17 +1,14 @@
-// How: RapidJSON's events become a small tree with number texts, and two trees are compared. (RapidJSON's own document
-// knows numbers only as doubles, and its header does not compile with clang 19.)
 #include "tests/testing/json_equal.h"
 
-#include <rapidjson/reader.h>
-
+#include <algorithm>
 #include <map>
-#include <optional>
+#include <utility>
 #include <vector>
 
 namespace refund_relay::testing {
 namespace {
 
-constexpr size_t kMaxDepth = 200;
+constexpr int kMaxDepth = 200;
 
 struct Tree {
   char kind = 'n';   // as the first character of JSON: n, t, f, 0, ", [ or {
@@ -20,73 +17,168 @@ struct Tree {
   std::map<std::string, Tree> members;
 };
 
-class TreeBuilder {
+// Recursive descent over one text, kMaxDepth levels at most. Every function is false on what is not JSON.
+class Reader {
  public:
-  bool Null() { return Add(Tree{'n', {}, {}, {}}); }
-  bool Bool(bool value) { return Add(Tree{value ? 't' : 'f', {}, {}, {}}); }
-  bool RawNumber(const char* text, rapidjson::SizeType size, bool) {
-    return Add(Tree{'0', std::string(text, size), {}, {}});
-  }
-  bool String(const char* text, rapidjson::SizeType size, bool) {
-    return Add(Tree{'"', std::string(text, size), {}, {}});
-  }
-  bool Key(const char* text, rapidjson::SizeType size, bool) {
-    names_.back().assign(text, size);
-    return open_.back().members.find(names_.back()) == open_.back().members.end();
-  }
-  bool StartObject() { return Open('{'); }
-  bool EndObject(rapidjson::SizeType) { return Close(); }
-  bool StartArray() { return Open('['); }
-  bool EndArray(rapidjson::SizeType) { return Close(); }
-  bool Int(int) { return false; }
-  bool Uint(unsigned) { return false; }
-  bool Int64(int64_t) { return false; }
-  bool Uint64(uint64_t) { return false; }
-  bool Double(double) { return false; }
+  explicit Reader(std::string_view text) : rest_(text) {}
 
-  const Tree& root() const { return root_; }
+  bool ReadAll(Tree& tree) {
+    if (!ReadValue(tree, 0)) return false;
+    SkipSpace();
+    return rest_.empty();
+  }
 
  private:
-  bool Add(Tree tree) {
-    if (open_.empty()) {
-      root_ = std::move(tree);
-    } else if (open_.back().kind == '[') {
-      open_.back().elements.push_back(std::move(tree));
-    } else {
-      open_.back().members.emplace(names_.back(), std::move(tree));
+  bool ReadValue(Tree& tree, int depth) {
+    if (depth > kMaxDepth) return false;
+    SkipSpace();
+    tree.kind = rest_.empty() ? '?' : rest_.front();
+    switch (tree.kind) {
+      case '{':
+        return ReadObject(tree, depth);
+      case '[':
+        return ReadArray(tree, depth);
+      case '"':
+        return ReadString(tree.text);
+      case 'n':
+        return TakeWord("null");
+      case 't':
+        return TakeWord("true");
+      case 'f':
+        return TakeWord("false");
+      default:
+        tree.kind = '0';
+        return ReadNumber(tree.text);
     }
+  }
+
+  bool ReadObject(Tree& tree, int depth) {
+    Take('{');
+    if (SkipSpace(), Take('}')) return true;
+    do {
+      std::string name;
+      SkipSpace();
+      if (!ReadString(name)) return false;
+      const auto [member, is_new] = tree.members.try_emplace(std::move(name));
+      SkipSpace();
+      if (!is_new || !Take(':') || !ReadValue(member->second, depth + 1)) return false;
+      SkipSpace();
+    } while (Take(','));
+    return Take('}');
+  }
+
+  bool ReadArray(Tree& tree, int depth) {
+    Take('[');
+    if (SkipSpace(), Take(']')) return true;
+    do {
+      if (!ReadValue(tree.elements.emplace_back(), depth + 1)) return false;
+      SkipSpace();
+    } while (Take(','));
+    return Take(']');
+  }
+
+  bool ReadNumber(std::string& text) {
+    const std::string_view all = rest_;
+    Take('-');
+    if (!Take('0') && !TakeDigits()) return false;
+    if (Take('.') && !TakeDigits()) return false;
+    if (Take('e') || Take('E')) {
+      if (!Take('+')) Take('-');
+      if (!TakeDigits()) return false;
+    }
+    text = all.substr(0, all.size() - rest_.size());
     return true;
   }
 
-  bool Open(char kind) {
-    open_.push_back(Tree{kind, {}, {}, {}});
-    names_.emplace_back();
-    return open_.size() <= kMaxDepth;
+  // Decodes to UTF-8. Raw bytes are copied: whether they are UTF-8 is not what is compared.
+  bool ReadString(std::string& text) {
+    if (!Take('"')) return false;
+    while (!rest_.empty() && static_cast<unsigned char>(rest_.front()) >= 0x20) {
+      const char c = rest_.front();
+      rest_.remove_prefix(1);
+      if (c == '"') return true;
+      if (c != '\\') {
+        text += c;
+      } else if (!ReadEscape(text)) {
+        return false;
+      }
+    }
+    return false;
   }
 
-  bool Close() {
-    Tree tree = std::move(open_.back());
-    open_.pop_back();
-    names_.pop_back();
-    return Add(std::move(tree));
+  bool ReadEscape(std::string& text) {
+    static constexpr std::string_view kLetters = "\"\\/bfnrt";
+    static constexpr std::string_view kMeanings = "\"\\/\b\f\n\r\t";
+    if (rest_.empty()) return false;
+    const size_t letter = kLetters.find(rest_.front());
+    if (letter != std::string_view::npos) {
+      rest_.remove_prefix(1);
+      text += kMeanings[letter];
+      return true;
+    }
+    unsigned code_point = 0;
+    if (!Take('u') || !ReadHex4(code_point)) return false;
+    if (code_point >= 0xDC00 && code_point < 0xE000) return false;
+    if (code_point >= 0xD800 && code_point < 0xDC00) {
+      unsigned low = 0;
+      if (!TakeWord("\\u") || !ReadHex4(low) || low < 0xDC00 || low >= 0xE000) return false;
+      code_point = 0x10000 + ((code_point - 0xD800) << 10) + (low - 0xDC00);
+    }
+    AppendUtf8(code_point, text);
+    return true;
   }
 
-  Tree root_;
-  std::vector<Tree> open_;
-  std::vector<std::string> names_;  // one for each open value: the member that is being read
+  bool ReadHex4(unsigned& value) {
+    if (rest_.size() < 4) return false;
+    for (const char c : rest_.substr(0, 4)) {
+      const char lower = static_cast<char>(c | 0x20);
+      if (c >= '0' && c <= '9') {
+        value = value * 16 + static_cast<unsigned>(c - '0');
+      } else if (lower >= 'a' && lower <= 'f') {
+        value = value * 16 + static_cast<unsigned>(lower - 'a' + 10);
+      } else {
+        return false;
+      }
+    }
+    rest_.remove_prefix(4);
+    return true;
+  }
+
+  static void AppendUtf8(unsigned code_point, std::string& text) {
+    const auto tail = [code_point](int shift) { return static_cast<char>(0x80 | ((code_point >> shift) & 0x3F)); };
+    if (code_point < 0x80) {
+      text += static_cast<char>(code_point);
+    } else if (code_point < 0x800) {
+      text += {static_cast<char>(0xC0 | code_point >> 6), tail(0)};
+    } else if (code_point < 0x10000) {
+      text += {static_cast<char>(0xE0 | code_point >> 12), tail(6), tail(0)};
+    } else {
+      text += {static_cast<char>(0xF0 | code_point >> 18), tail(12), tail(6), tail(0)};
+    }
+  }
+
+  bool Take(char c) {
+    if (rest_.empty() || rest_.front() != c) return false;
+    rest_.remove_prefix(1);
+    return true;
+  }
+
+  bool TakeWord(std::string_view word) {
+    if (rest_.substr(0, word.size()) != word) return false;
+    rest_.remove_prefix(word.size());
+    return true;
+  }
+
+  bool TakeDigits() {
+    const size_t count = std::min(rest_.find_first_not_of("0123456789"), rest_.size());
+    rest_.remove_prefix(count);
+    return count > 0;
+  }
+
+  void SkipSpace() { rest_.remove_prefix(std::min(rest_.find_first_not_of(" \t\r\n"), rest_.size())); }
+
+  std::string_view rest_;
 };
-
-std::optional<Tree> Build(std::string_view json) {
-  if (json.find('\0') != std::string_view::npos) return std::nullopt;
-  const std::string text(json);
-  rapidjson::StringStream stream(text.c_str());
-  rapidjson::Reader reader;
-  TreeBuilder builder;
-  constexpr unsigned kFlags =
-      rapidjson::kParseIterativeFlag | rapidjson::kParseValidateEncodingFlag | rapidjson::kParseNumbersAsStringsFlag;
-  if (reader.Parse<kFlags>(stream, builder).IsError()) return std::nullopt;
-  return builder.root();
-}
 
 std::string Difference(const Tree& a, const Tree& b, const std::string& path) {
   if (a.kind != b.kind) return path + ": other types";
@@ -109,10 +201,10 @@ std::string Difference(const Tree& a, const Tree& b, const std::string& path) {
 }  // namespace
 
 std::string JsonDifference(std::string_view a, std::string_view b) {
-  const std::optional<Tree> tree_a = Build(a);
-  const std::optional<Tree> tree_b = Build(b);
-  if (!tree_a.has_value() || !tree_b.has_value()) return ": not JSON";
-  return Difference(*tree_a, *tree_b, "");
+  Tree tree_a;
+  Tree tree_b;
+  if (!Reader(a).ReadAll(tree_a) || !Reader(b).ReadAll(tree_b)) return ": not JSON";
+  return Difference(tree_a, tree_b, "");
 }
 
 }  // namespace refund_relay::testing

@@ -9,8 +9,8 @@ namespace refund_relay::testing {
 
 // Empty if `a` and `b` are the same value, else where they first differ (a JSON Pointer and why).
 // The same: members by name whatever their order, strings by code points, numbers by their text, arrays in order; white
-// space does not count. Built straight on RapidJSON, not on the server's reader, so that it can judge it. A text that
-// is not JSON, or that nests deeper than 200, equals nothing.
+// space does not count. A small recursive reader of its own, so that it can judge the server's (and RapidJSON, which
+// refuses `0e400`). A text that is not JSON, or that nests deeper than 200, equals nothing.
 std::string JsonDifference(std::string_view a, std::string_view b);
 
 inline bool JsonEqual(std::string_view a, std::string_view b) { return JsonDifference(a, b).empty(); }

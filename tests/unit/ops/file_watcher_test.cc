@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "gmock/gmock.h"
@@ -25,7 +26,7 @@ using Content = absl::StatusOr<std::string>;
 
 // What a reader sees: the content, or the code of the error in angle brackets.
 std::string Text(const Content& content) {
-  return content.ok() ? *content : "<" + absl::StatusCodeToString(content.status().code()) + ">";
+  return content.ok() ? *content : absl::StrCat("<", absl::StatusCodeToString(content.status().code()), ">");
 }
 
 std::string Text(const std::optional<Content>& content) { return content.has_value() ? Text(*content) : "nothing"; }

@@ -1,0 +1,260 @@
+#include "server/app.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <thread>
+#include <utility>
+
+#include "absl/random/random.h"
+#include "absl/strings/str_cat.h"
+#include "server/ops/clock.h"
+#include "server/ops/logging.h"
+#include "server/ops/process_limits.h"
+#include "server/ops/version.h"
+#include "server/translate/webhook_parser.h"
+
+namespace refund_relay {
+namespace {
+
+// What a client waits before it comes back from a server that drains; another one is likely there already.
+constexpr absl::Duration kReconnectAfterDrain = absl::Seconds(1);
+// The log gets this long to write what waits, whatever the drain left over.
+constexpr absl::Duration kLogCloseTimeout = absl::Seconds(10);
+// A log that failed has answered everyone; this is for those answers to leave.
+constexpr absl::Duration kStopAfterFailure = absl::Seconds(2);
+// File descriptors that are not connections of the ingress: gRPC, admin, the log, libraries.
+constexpr uint64_t kOtherDescriptors = 512;
+
+int ThreadsOr(size_t configured) {
+  if (configured > 0) return static_cast<int>(configured);
+  return static_cast<int>(std::clamp(std::thread::hardware_concurrency(), 1u, 16u));
+}
+
+// Names this process among its replicas and its own earlier lives.
+std::string MakeInstanceName() {
+  char host[256] = {};
+  if (gethostname(host, sizeof(host) - 1) != 0) host[0] = '\0';
+  absl::BitGen random;
+  return absl::StrCat(host, "-", getpid(), "-", absl::Hex(absl::Uniform<uint32_t>(random), absl::kZeroPad8));
+}
+
+}  // namespace
+
+App::App(Config config)
+    : config_(std::move(config)),
+      instance_(MakeInstanceName()),
+      ops_metrics_(metrics_.registry()),
+      log_metrics_(metrics_.registry()),
+      ingress_metrics_(metrics_.registry()),
+      credentials_(config_.webhook_secret_files, config_.webhook_basic_files),
+      fan_out_({.window_bytes = config_.live_window_bytes}),
+      rpc_metrics_(std::make_shared<RpcMetrics>(metrics_.registry(), fan_out_)),
+      watcher_(std::make_unique<FileWatcher>()) {
+  metrics_.Add(rpc_metrics_);
+}
+
+App::~App() = default;
+
+absl::Status App::Start() {
+  SetLogLevel(config_.log_level);
+  for (const std::string& warning : config_.warnings) Log(LogLevel::kWarning, warning);
+  if (const absl::Status status = DisableCoreDumps(); !status.ok()) {
+    Log(LogLevel::kWarning, "core dumps could not be turned off", {{"error", status}});
+  }
+  if (const absl::StatusOr<uint64_t> limit = RaiseOpenFileLimit(); limit.ok()) {
+    open_file_limit_ = *limit;
+  } else {
+    Log(LogLevel::kWarning, "the limit of open files could not be raised", {{"error", limit.status()}});
+  }
+  // The admin port comes first: probes must find it while a long log is opened.
+  for (const auto step :
+       {&App::LoadCredentials, &App::StartAdmin, &App::OpenLog, &App::StartGrpc, &App::StartHttp}) {
+    if (absl::Status status = (this->*step)(); !status.ok()) return status;
+  }
+  phase_ = Phase::kServing;
+  Log(LogLevel::kInfo, "ready",
+      {{"http_address", http_->address()},
+       {"grpc_address", ListenAddress{config_.grpc_address.host, static_cast<uint16_t>(grpc_->port())}.ToString()},
+       {"admin_address", admin_->address().ToString()},
+       {"log_id", storage_.log->Info().log_id},
+       {"last_sequence", storage_.log->Info().last.sequence},
+       {"server_instance", instance_},
+       {"version", Version()}});
+  return absl::OkStatus();
+}
+
+absl::Status App::LoadCredentials() {
+  std::vector<std::string> paths = config_.webhook_secret_files;
+  paths.insert(paths.end(), config_.webhook_basic_files.begin(), config_.webhook_basic_files.end());
+  for (const std::string& path : paths) {
+    const absl::StatusOr<std::string> content = ReadFile(path);
+    if (!content.ok()) return content.status();
+    if (absl::Status status = credentials_.Update(path, *content); !status.ok()) return status;
+    ops_metrics_.FileLoaded(path, true);
+    watcher_->Watch(path, content, [this, path](absl::StatusOr<std::string> changed) {
+      OnCredentialFile(path, changed);
+    });
+  }
+  return credentials_.CheckComplete();
+}
+
+void App::OnCredentialFile(const std::string& path, const absl::StatusOr<std::string>& content) {
+  if (!content.ok()) {
+    credentials_.ReportUnreadable(path, content.status());
+    ops_metrics_.FileLoaded(path, false);
+    return;
+  }
+  ops_metrics_.FileLoaded(path, credentials_.Update(path, *content).ok());
+}
+
+absl::Status App::StartAdmin() {
+  AdminHandlers handlers;
+  handlers.liveness = [this](std::function<void(absl::Status)> done) { liveness_.Check(std::move(done)); };
+  handlers.readiness = ReadinessChecks();
+  handlers.metrics = [this] { return MetricsText(); };
+  auto admin = AdminServer::Start(config_.admin_address, std::move(handlers));
+  if (!admin.ok()) return admin.status();
+  admin_ = *std::move(admin);
+  return absl::OkStatus();
+}
+
+std::vector<ReadinessCheck> App::ReadinessChecks() {
+  return {
+      {"server",
+       [this] {
+         switch (phase_.load()) {
+           case Phase::kStarting:
+             return absl::UnavailableError("starting");
+           case Phase::kServing:
+             return absl::OkStatus();
+           case Phase::kDraining:
+             break;
+         }
+         return absl::UnavailableError("stopping");
+       }},
+      {"storage",
+       [this] {
+         EventLog* const log = log_.load();
+         return log == nullptr ? absl::UnavailableError("the log is not open") : log->Health();
+       }},
+  };
+}
+
+std::string App::MetricsText() {
+  if (EventLog* const log = log_.load(); log != nullptr) {
+    log_metrics_.Refresh(log->Info(),
+                         config_.log == LogKind::kSqlite ? DataDirFreeBytes(config_.data_dir) : std::nullopt);
+  }
+  return metrics_.Text();
+}
+
+absl::Status App::OpenLog() {
+  StorageOptions options;
+  options.log = config_.log == LogKind::kSqlite ? "sqlite" : "memory";
+  options.data_dir = config_.data_dir;
+  options.metrics = &log_metrics_;
+  options.allow_network_filesystem = config_.allow_network_filesystem;
+  options.on_fatal = [this](const absl::Status& status) {
+    Log(LogLevel::kError, "the log has failed; stopping, the next start recovers", {{"error", status}});
+    absl::MutexLock lock(&mutex_);
+    log_failed_ = true;
+    stop_requested_ = true;
+  };
+  absl::StatusOr<Storage> storage = OpenStorage(options);
+  if (!storage.ok()) return storage.status();
+  storage_ = *std::move(storage);
+  fan_out_.Start(*storage_.log);
+  history_ = std::make_unique<HistoryReader>(*storage_.log, static_cast<int>(config_.history_threads));
+  publisher_ = std::make_unique<Publisher>(*storage_.log);
+  log_ = storage_.log.get();
+  return absl::OkStatus();
+}
+
+absl::Status App::StartGrpc() {
+  GrpcServer::Options options;
+  options.address = config_.grpc_address.ToString();
+  options.threads = ThreadsOr(config_.grpc_threads);
+  options.reflection = config_.grpc_reflection;
+  options.max_streams = config_.max_streams;
+  options.write_stall_timeout = config_.write_stall_timeout;
+  options.max_stream_age =
+      config_.max_stream_age == absl::ZeroDuration() ? absl::InfiniteDuration() : config_.max_stream_age;
+  options.server_instance = instance_;
+  options.server_version = std::string(Version());
+  auto server = GrpcServer::Start(options, *storage_.log, fan_out_, *history_, *rpc_metrics_, Clock::System());
+  if (!server.ok()) return server.status();
+  grpc_ = *std::move(server);
+  liveness_.SetAddress({config_.grpc_address.host, static_cast<uint16_t>(grpc_->port())});
+  return absl::OkStatus();
+}
+
+size_t App::HttpConnectionLimit() const {
+  // Running out of descriptors would end gRPC's accept loop for good, so strangers' connections stay well below it.
+  const uint64_t room = open_file_limit_ > 2 * kOtherDescriptors ? (open_file_limit_ - kOtherDescriptors) / 2 : 128;
+  if (open_file_limit_ == 0 || config_.max_http_connections <= room) return config_.max_http_connections;
+  Log(LogLevel::kWarning, "fewer HTTP connections than --max_http_connections, because of the limit of open files",
+      {{"connections", room}, {"open_files", open_file_limit_}});
+  return static_cast<size_t>(room);
+}
+
+absl::Status App::StartHttp() {
+  WebhookHandler::Options handler_options;
+  handler_options.max_body_bytes = config_.max_body_bytes;
+  handler_options.max_webhooks_per_second = static_cast<double>(config_.max_webhooks_per_second);
+  handler_ = std::make_unique<WebhookHandler>(
+      handler_options, WebhookHandler::Parts{credentials_, *publisher_, ingress_metrics_, Clock::System()},
+      ParseWebhook);
+  HttpOptions options;
+  options.limits.body_bytes = config_.max_body_bytes;
+  options.threads = ThreadsOr(config_.http_threads);
+  options.max_connections = HttpConnectionLimit();
+  options.answer_timeout = config_.commit_timeout;
+  http_ = std::make_unique<HttpServer>(options, *handler_);
+  return http_->Start(config_.http_address);
+}
+
+void App::RequestStop() {
+  absl::MutexLock lock(&mutex_);
+  stop_requested_ = true;
+}
+
+int App::Run() {
+  WaitForStop(absl::InfiniteDuration());
+  Stop();
+  absl::MutexLock lock(&mutex_);
+  return log_failed_ ? 1 : 0;
+}
+
+void App::WaitForStop(absl::Duration longest) {
+  absl::MutexLock lock(&mutex_);
+  mutex_.AwaitWithTimeout(absl::Condition(&stop_requested_), longest);
+}
+
+void App::Stop() {
+  phase_ = Phase::kDraining;
+  bool log_failed = false;
+  {
+    absl::MutexLock lock(&mutex_);
+    // Endpoints leave meanwhile; a log that fails ends the wait, because nothing can be taken any more.
+    if (!log_failed_) mutex_.AwaitWithTimeout(absl::Condition(&log_failed_), config_.drain_delay);
+    log_failed = log_failed_;
+  }
+  Log(LogLevel::kInfo, "draining");
+  const absl::Time deadline = absl::Now() + (log_failed ? kStopAfterFailure : config_.drain_timeout);
+  handler_->StartDraining();
+  publisher_->StartDraining();
+  http_->StartDraining();
+  grpc_->Drain(kReconnectAfterDrain);
+  const bool http_finished = http_->Stop(deadline);
+  grpc_->Stop(deadline);
+  history_->Stop();
+  const absl::Status closed = storage_.log->Close(std::max(deadline, absl::Now() + kLogCloseTimeout));
+  log_ = nullptr;
+  watcher_.reset();
+  admin_.reset();
+  Log(closed.ok() ? LogLevel::kInfo : LogLevel::kError, "stopped",
+      {{"requests_finished", http_finished}, {"log_closed", closed.ok() ? std::string("OK") : closed.ToString()}});
+}
+
+}  // namespace refund_relay

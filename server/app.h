@@ -1,0 +1,99 @@
+// App: owns every part and thread of the server, and the order in which they start and stop.
+#ifndef REFUND_RELAY_SERVER_APP_H_
+#define REFUND_RELAY_SERVER_APP_H_
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/synchronization/mutex.h"
+#include "server/config.h"
+#include "server/ingress/credential_store.h"
+#include "server/ingress/http_server.h"
+#include "server/ingress/ingress_metrics.h"
+#include "server/ingress/webhook_handler.h"
+#include "server/log/log_metrics.h"
+#include "server/log/open_storage.h"
+#include "server/ops/admin_server.h"
+#include "server/ops/file_watcher.h"
+#include "server/ops/grpc_liveness.h"
+#include "server/ops/metrics.h"
+#include "server/ops/ops_metrics.h"
+#include "server/rpc/grpc_server.h"
+#include "server/rpc/rpc_metrics.h"
+#include "server/stream/fan_out.h"
+#include "server/stream/history_reader.h"
+#include "server/stream/publisher.h"
+
+namespace refund_relay {
+
+// One server. `Start` and `Run` are called by one thread, the requests by any.
+class App {
+ public:
+  explicit App(Config config);
+  ~App();
+
+  // Opens the log, then the doors; logs one line `ready` with the addresses. The errors name setting and way out.
+  absl::Status Start();
+
+  // Serves until a stop is asked for or the log fails, then stops in order: not ready, drain delay, refuse what is new,
+  // going_away, finish, close the log. Returns the exit code: 0, or 1 when the log failed.
+  int Run();
+
+  // Asks for the orderly stop; does not wait.
+  void RequestStop();
+  // Has watched files read again soon.
+  void RequestReload() { watcher_->RequestCheck(); }
+
+ private:
+  enum class Phase { kStarting, kServing, kDraining };
+
+  absl::Status LoadCredentials();
+  absl::Status StartAdmin();
+  absl::Status OpenLog();
+  absl::Status StartGrpc();
+  absl::Status StartHttp();
+  void OnCredentialFile(const std::string& path, const absl::StatusOr<std::string>& content);
+  std::vector<ReadinessCheck> ReadinessChecks();
+  std::string MetricsText();
+  size_t HttpConnectionLimit() const;
+  // Waits until a stop is asked for; at most `longest`.
+  void WaitForStop(absl::Duration longest);
+  void Stop();
+
+  const Config config_;
+  const std::string instance_;
+  uint64_t open_file_limit_ = 0;
+  std::atomic<Phase> phase_ = Phase::kStarting;
+
+  absl::Mutex mutex_;
+  bool stop_requested_ ABSL_GUARDED_BY(mutex_) = false;
+  bool log_failed_ ABSL_GUARDED_BY(mutex_) = false;
+
+  // In the order of their dependencies; destroyed the other way round.
+  Metrics metrics_;
+  OpsMetrics ops_metrics_;
+  LogMetrics log_metrics_;
+  IngressMetrics ingress_metrics_;
+  CredentialStore credentials_;
+  FanOut fan_out_;
+  std::shared_ptr<RpcMetrics> rpc_metrics_;
+  Storage storage_;
+  // What the admin port may ask while the rest starts and stops.
+  std::atomic<EventLog*> log_ = nullptr;
+  std::unique_ptr<HistoryReader> history_;
+  std::unique_ptr<Publisher> publisher_;
+  std::unique_ptr<WebhookHandler> handler_;
+  std::unique_ptr<GrpcServer> grpc_;
+  std::unique_ptr<HttpServer> http_;
+  GrpcLiveness liveness_;
+  std::unique_ptr<AdminServer> admin_;
+  std::unique_ptr<FileWatcher> watcher_;
+};
+
+}  // namespace refund_relay
+
+#endif  // REFUND_RELAY_SERVER_APP_H_

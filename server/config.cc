@@ -1,0 +1,198 @@
+#include "server/config.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <string_view>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
+#include "server/config_flags.h"
+#include "server/ops/version.h"
+
+namespace refund_relay {
+namespace {
+
+constexpr char kVariablePrefix[] = "REFUND_RELAY_";
+constexpr int kUsageExitCode = 2;
+// Named by the contract but not built yet: whoever sets one must not believe that it works.
+constexpr std::string_view kVariablesNotBuiltYet[] = {"REFUND_RELAY_DEDUPE_AGE",
+                                                      "REFUND_RELAY_MAX_QUARANTINED_WEBHOOKS",
+                                                      "REFUND_RELAY_RETENTION_AGE", "REFUND_RELAY_RETENTION_BYTES"};
+
+// Reads flags and variables into a Config and remembers all that is wrong.
+class ConfigReader {
+ public:
+  explicit ConfigReader(Config& config) : config_(config) {}
+
+  void ReadVariables(const std::map<std::string, std::string>& environment) {
+    std::map<std::string, std::string> unknown;
+    for (const auto& [name, value] : environment) {
+      if (absl::StartsWith(name, kVariablePrefix)) unknown.emplace(name, value);
+    }
+    for (const auto& flag : ConfigFlags()) {
+      const auto variable = unknown.extract(flag.VariableName());
+      if (!variable.empty() && !variable.mapped().empty()) Set(flag, variable.key(), variable.mapped());
+    }
+    for (const auto& [name, value] : unknown) {
+      // Kubernetes sets REFUND_RELAY_SERVICE_HOST, REFUND_RELAY_PORT_8080_TCP and the like for a Service of our name.
+      if (absl::StrContains(name, "_SERVICE_") || absl::StrContains(name, "_PORT")) continue;
+      if (std::ranges::find(kVariablesNotBuiltYet, name) != std::end(kVariablesNotBuiltYet)) {
+        Wrong(absl::StrCat(name, ": this version does not have that setting yet; unset the variable"));
+        continue;
+      }
+      config_.warnings.push_back(
+          absl::StrCat("the environment variable ", name, " names no setting and has no effect"));
+    }
+  }
+
+  void ReadArguments(absl::Span<const std::string> arguments) {
+    while (!arguments.empty()) {
+      std::string_view text = arguments.front();
+      arguments.remove_prefix(1);
+      if (text.size() < 2 || text[0] != '-') {
+        Wrong(absl::StrCat("\"", std::string(text), "\" is not a flag; see --help"));
+        continue;
+      }
+      text.remove_prefix(text[1] == '-' ? 2 : 1);
+      const size_t equals = text.find('=');
+      ReadFlag(std::string(text.substr(0, equals)),
+               equals == std::string_view::npos ? std::nullopt : std::optional(std::string(text.substr(equals + 1))),
+               arguments);
+    }
+  }
+
+  void Wrong(std::string what) { problems_.push_back(std::move(what)); }
+
+  const std::vector<std::string>& problems() const { return problems_; }
+
+ private:
+  // `rest` gives the value of `--name value`.
+  void ReadFlag(const std::string& name, std::optional<std::string> value, absl::Span<const std::string>& rest) {
+    const ConfigFlag* flag = FindConfigFlag(name);
+    if (flag == nullptr && !value.has_value() && absl::StartsWith(name, "no")) {
+      flag = FindConfigFlag(name.substr(2));
+      if (flag != nullptr && flag->is_bool) return Set(*flag, "--" + name, "false");
+      flag = nullptr;
+    }
+    if (flag == nullptr) {
+      const std::string underscored = absl::StrReplaceAll(name, {{"-", "_"}});
+      return Wrong(absl::StrCat("--", name, ": there is no such flag; ",
+                                FindConfigFlag(underscored) != nullptr
+                                    ? absl::StrCat("did you mean --", underscored, "?")
+                                    : "--help lists them"));
+    }
+    if (!value.has_value() && flag->is_bool) value = "true";
+    if (!value.has_value() && !rest.empty()) {
+      value = rest.front();
+      rest.remove_prefix(1);
+    }
+    if (!value.has_value()) return Wrong(absl::StrCat("--", name, ": the value is missing; give ", flag->accepts));
+    Set(*flag, "--" + name, *value);
+  }
+
+  void Set(const ConfigFlag& flag, const std::string& source, const std::string& value) {
+    if (!flag.set(value, config_)) {
+      Wrong(absl::StrCat(source, ": \"", value, "\" is not accepted; give ", flag.accepts));
+    }
+  }
+
+  Config& config_;
+  std::vector<std::string> problems_;
+};
+
+// What no flag can tell by itself.
+void CheckTogether(Config& config, ConfigReader& reader) {
+  if (config.webhook_secret_files.empty() && config.webhook_basic_files.empty()) {
+    reader.Wrong(
+        "--webhook_secret_files: no webhook credentials are configured, so no webhook could be told from a forged one; "
+        "name a file that holds the webhook secret (or --webhook_basic_files, one with user:password)");
+  }
+  if (config.log == LogKind::kSqlite && config.data_dir.empty()) {
+    reader.Wrong(
+        "--data_dir: not set; name the folder that shall hold the log, such as /var/lib/refund-relay (it is created if "
+        "missing), or store nothing with --log=memory");
+  }
+  if (config.log == LogKind::kMemory) {
+    config.warnings.push_back("--log=memory: every event is lost when the server stops");
+    if (!config.data_dir.empty()) config.warnings.push_back("--data_dir has no effect with --log=memory");
+  }
+  if (!config.grpc_address.IsLoopback() && !config.allow_insecure_grpc) {
+    reader.Wrong(absl::StrCat("--grpc_address: ", config.grpc_address.ToString(),
+                              " is reached by other machines, and gRPC is plain text without authentication; listen on "
+                              "127.0.0.1, or accept that with --allow_insecure_grpc"));
+  }
+}
+
+std::string HelpText() {
+  std::string text =
+      "refund-relay takes refund webhooks, stores them and streams them to subscribers over gRPC.\n\n"
+      "Usage: refund-relay --data_dir=FOLDER --webhook_secret_files=FILE [flags]\n\n"
+      "Each flag can also be set in the environment, --data_dir as REFUND_RELAY_DATA_DIR; the command line wins.\n"
+      "Booleans: --name or --noname. Exit codes: 0 stopped in order, 1 failed, 2 wrong flags, 3 stopped at once by a\n"
+      "second signal.\n\n"
+      "Flags, with their defaults:\n";
+  const Config defaults;
+  for (const auto& flag : ConfigFlags()) {
+    absl::StrAppend(&text, "  --", flag.name, "=", flag.show(defaults), "\n      ", flag.help, "\n      Give ",
+                    flag.accepts, ".\n");
+  }
+  absl::StrAppend(&text, "  --help\n      Print this and exit.\n  --version\n      Print the version and exit.\n");
+  return text;
+}
+
+std::map<std::string, std::string> ProcessEnvironment() {
+  std::map<std::string, std::string> variables;
+  for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
+    const std::string_view text = *entry;
+    const size_t equals = text.find('=');
+    if (equals != std::string_view::npos) variables.emplace(text.substr(0, equals), text.substr(equals + 1));
+  }
+  return variables;
+}
+
+}  // namespace
+
+absl::StatusOr<Config> ParseConfig(absl::Span<const std::string> arguments,
+                                   const std::map<std::string, std::string>& environment) {
+  Config config;
+  ConfigReader reader(config);
+  reader.ReadVariables(environment);
+  reader.ReadArguments(arguments);
+  CheckTogether(config, reader);
+  if (!reader.problems().empty()) return absl::InvalidArgumentError(absl::StrJoin(reader.problems(), "\n"));
+  return config;
+}
+
+std::optional<std::string> RequestedText(absl::Span<const std::string> arguments) {
+  for (const std::string& argument : arguments) {
+    if (argument == "--help" || argument == "-help" || argument == "-h") return HelpText();
+    if (argument == "--version" || argument == "-version") {
+      return absl::StrCat("refund-relay ", std::string(Version()), "\n");
+    }
+  }
+  return std::nullopt;
+}
+
+Config LoadConfigOrExit(int argc, char** argv) {
+  const std::vector<std::string> arguments(argv + std::min(argc, 1), argv + argc);
+  if (const auto text = RequestedText(arguments)) {
+    std::fputs(text->c_str(), stdout);
+    std::exit(EXIT_SUCCESS);  // NOLINT(concurrency-mt-unsafe): no other thread runs yet
+  }
+  auto config = ParseConfig(arguments, ProcessEnvironment());
+  if (!config.ok()) {
+    const std::string problems = absl::StrReplaceAll(config.status().message(), {{"\n", "\nrefund-relay: "}});
+    std::fputs(absl::StrCat("refund-relay: ", problems, "\n").c_str(), stderr);
+    std::exit(kUsageExitCode);  // NOLINT(concurrency-mt-unsafe): no other thread runs yet
+  }
+  return *std::move(config);
+}
+
+}  // namespace refund_relay

@@ -1,0 +1,278 @@
+// The real gRPC server with a C++ client: what a stream says and when, limits, going away.
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "gtest/gtest.h"
+#include "refundrelay/v1/rpc_status.pb.h"
+#include "tests/testing/streaming_server.h"
+#include "tests/testing/test_events.h"
+
+namespace refund_relay {
+namespace {
+
+using refundrelay::v1::SubscribeRequest;
+using refundrelay::v1::SubscribeResponse;
+
+std::string ReasonIn(const grpc::Status& status) {
+  refundrelay::v1::Status details;
+  EXPECT_TRUE(details.ParseFromString(status.error_details()));
+  refundrelay::v1::ErrorInfo info;
+  return details.details_size() > 0 && info.ParseFromString(details.details(0).value()) ? info.reason() : "none";
+}
+
+std::vector<NewEvent> Events(uint64_t count) {
+  std::vector<NewEvent> events;
+  for (uint64_t i = 1; i <= count; ++i) events.push_back(MakeNewEvent(i));
+  return events;
+}
+
+// Events of 64 KiB: a thousand are far more than windows and transport buffers hold.
+std::vector<NewEvent> LargeEvents(uint64_t count) {
+  std::vector<NewEvent> events;
+  for (uint64_t i = 1; i <= count; ++i) {
+    refundrelay::v1::RefundEvent event = MakeRefundEvent(i);
+    event.mutable_user()->set_name(std::string(64 << 10, 'x'));
+    events.push_back(
+        {event.event_id(), event.event_name(), "client-a", event.refund().id(), "", event.SerializeAsString()});
+  }
+  return events;
+}
+
+SubscribeRequest FromLatest() {
+  SubscribeRequest request = FromEarliest();
+  request.set_start_from(refundrelay::v1::START_FROM_LATEST);
+  return request;
+}
+
+double OpenStreams(StreamingServer& server) {
+  for (const auto& family : server.metrics().Collect()) {
+    if (family.name == "refund_relay_subscriber_streams") return family.metric[0].gauge.value;
+  }
+  return -1;
+}
+
+// Streams that ended leave the metrics in their own time.
+void ExpectOpenStreams(StreamingServer& server, double wanted) {
+  const absl::Time deadline = absl::Now() + absl::Seconds(60);
+  while (OpenStreams(server) != wanted && absl::Now() < deadline) std::this_thread::yield();
+  EXPECT_EQ(OpenStreams(server), wanted);
+}
+
+TEST(StreamingTest, StartedThenHistoryThenCaughtUpThenLive) {
+  StreamingServer server({.stored = Events(3)});
+  const auto stub = server.NewStub();
+  StreamReader stream(*stub, FromEarliest());
+  const SubscribeResponse started = stream.Read();
+  ASSERT_TRUE(started.has_started());
+  EXPECT_EQ(started.started().position().sequence(), 0u);
+  EXPECT_EQ(started.started().first_sequence(), 1u);
+  EXPECT_EQ(started.started().last_sequence(), 3u);
+  EXPECT_EQ(started.started().heartbeat_interval().seconds(), 15);
+  EXPECT_EQ(started.started().server_instance(), "test-instance");
+  EXPECT_EQ(started.started().log_id(), server.log().Info().log_id);
+  const SubscribeResponse history = stream.Read();
+  ASSERT_TRUE(history.has_batch());
+  EXPECT_FALSE(history.batch().live());
+  EXPECT_EQ(history.batch().deliveries_size(), 3);
+  EXPECT_EQ(history.batch().position().event_hash(), EventHash(MakeNewEvent(3).event_id));
+  EXPECT_TRUE(stream.Read().has_caught_up());
+  AppendAndWait(server.log(), MakeNewEvent(4));
+  const SubscribeResponse live = stream.Read();
+  ASSERT_TRUE(live.has_batch());
+  EXPECT_TRUE(live.batch().live());
+  EXPECT_EQ(live.batch().previous_sequence(), 3u);
+  EXPECT_EQ(live.batch().deliveries(0).sequence(), 4u);
+}
+
+TEST(StreamingTest, LatestStartsAfterWhatStartedSays) {
+  StreamingServer server({.stored = Events(5)});
+  const auto stub = server.NewStub();
+  StreamReader stream(*stub, FromLatest());
+  const SubscribeResponse started = stream.Read();
+  EXPECT_EQ(started.started().position().sequence(), 5u);
+  EXPECT_EQ(started.started().last_sequence(), 5u);
+  EXPECT_EQ(started.started().position().event_hash(), EventHash(MakeNewEvent(5).event_id));
+  EXPECT_TRUE(stream.Read().has_caught_up());
+  AppendAndWait(server.log(), MakeNewEvent(6));
+  EXPECT_EQ(stream.Read().batch().deliveries(0).sequence(), 6u);
+}
+
+TEST(StreamingTest, HeartbeatsTellHowFarBehindAndMovePastWhatDoesNotMatch) {
+  StreamingServer server({.stored = Events(4)});
+  const auto stub = server.NewStub();
+  SubscribeRequest request = FromEarliest();
+  request.mutable_heartbeat_interval()->set_seconds(1);
+  request.mutable_filter()->add_event_names("refunded.subscription");
+  StreamReader stream(*stub, request);
+  EXPECT_TRUE(stream.Read().has_started());
+  EXPECT_TRUE(stream.Read().has_caught_up());
+  AppendAndWait(server.log(), MakeNewEvent(5));  // does not match either
+  const SubscribeResponse heartbeat = stream.Read();
+  ASSERT_TRUE(heartbeat.has_heartbeat());
+  EXPECT_EQ(heartbeat.heartbeat().position().sequence(), 5u);
+  EXPECT_EQ(heartbeat.heartbeat().last_sequence(), 5u);
+  EXPECT_TRUE(heartbeat.heartbeat().has_server_time());
+  EXPECT_TRUE(stream.Read().has_heartbeat()) << "and again";
+}
+
+TEST(StreamingTest, BoundedReadsEndWithOk) {
+  StreamingServer server({.stored = Events(6)});
+  const auto stub = server.NewStub();
+  SubscribeRequest request = FromEarliest();
+  *request.mutable_until() = server.PositionAt(4);
+  StreamReader until(*stub, request);
+  EXPECT_TRUE(until.Read().has_started());
+  EXPECT_EQ(until.Read().batch().deliveries_size(), 4);
+  SubscribeResponse response;
+  EXPECT_FALSE(until.TryRead(&response));
+  EXPECT_TRUE(until.Finish().ok());
+
+  request = FromEarliest();
+  request.set_stop_when_caught_up(true);
+  StreamReader caught_up(*stub, request);
+  EXPECT_TRUE(caught_up.Read().has_started());
+  EXPECT_EQ(caught_up.Read().batch().deliveries_size(), 6);
+  EXPECT_TRUE(caught_up.Read().has_caught_up());
+  EXPECT_FALSE(caught_up.TryRead(&response));
+  EXPECT_TRUE(caught_up.Finish().ok());
+}
+
+TEST(StreamingTest, ABoundThatNothingMatchesIsSaidByAHeartbeat) {
+  StreamingServer server({.stored = Events(6)});
+  const auto stub = server.NewStub();
+  SubscribeRequest request = FromEarliest();
+  request.mutable_filter()->add_event_names("refunded.subscription");
+  *request.mutable_until() = server.PositionAt(4);
+  StreamReader stream(*stub, request);
+  EXPECT_TRUE(stream.Read().has_started());
+  EXPECT_EQ(stream.Read().heartbeat().position().sequence(), 4u);
+  SubscribeResponse response;
+  EXPECT_FALSE(stream.TryRead(&response));
+  EXPECT_TRUE(stream.Finish().ok());
+}
+
+TEST(StreamingTest, TooManyStreamsAreRefusedAndRoomComesBack) {
+  StreamingServer::Options options;
+  options.grpc.max_streams = 1;
+  StreamingServer server(std::move(options));
+  const auto stub = server.NewStub();
+  {
+    StreamReader first(*stub, FromLatest());
+    EXPECT_TRUE(first.Read().has_started());
+    StreamReader second(*stub, FromLatest());
+    SubscribeResponse response;
+    EXPECT_FALSE(second.TryRead(&response));
+    const grpc::Status status = second.Finish();
+    EXPECT_EQ(status.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+    EXPECT_EQ(ReasonIn(status), "SUBSCRIBER_LIMIT");
+  }
+  ExpectOpenStreams(server, 0);
+  StreamReader third(*stub, FromLatest());
+  EXPECT_TRUE(third.Read().has_started());
+}
+
+TEST(StreamingTest, AnOldStreamIsSentAwayWithItsPosition) {
+  StreamingServer::Options options;
+  options.grpc.max_stream_age = absl::Milliseconds(300);
+  options.stored = Events(2);
+  StreamingServer server(std::move(options));
+  const auto stub = server.NewStub();
+  StreamReader stream(*stub, FromEarliest());
+  SubscribeResponse response;
+  SubscribeResponse last;
+  while (stream.TryRead(&response)) last = response;
+  ASSERT_TRUE(last.has_going_away());
+  EXPECT_EQ(last.going_away().position().sequence(), 2u);
+  EXPECT_EQ(last.going_away().reason(), "MAX_STREAM_AGE");
+  const grpc::Status status = stream.Finish();
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::UNAVAILABLE);
+  EXPECT_EQ(ReasonIn(status), "MAX_STREAM_AGE");
+}
+
+TEST(StreamingTest, ADrainSendsEveryStreamAwayAndRefusesNewOnes) {
+  StreamingServer server({.stored = Events(3)});
+  const auto stub = server.NewStub();
+  StreamReader stream(*stub, FromEarliest());
+  EXPECT_TRUE(stream.Read().has_started());
+  EXPECT_TRUE(stream.Read().has_batch());
+  EXPECT_TRUE(stream.Read().has_caught_up());
+  server.server().Drain(absl::Milliseconds(1500));
+  const SubscribeResponse response = stream.Read();
+  ASSERT_TRUE(response.has_going_away());
+  EXPECT_EQ(response.going_away().reason(), "DRAINING");
+  EXPECT_EQ(response.going_away().position().sequence(), 3u);
+  EXPECT_EQ(response.going_away().reconnect_after().seconds(), 1);
+  EXPECT_EQ(response.going_away().reconnect_after().nanos(), 500'000'000);
+  SubscribeResponse none;
+  EXPECT_FALSE(stream.TryRead(&none));
+  EXPECT_EQ(ReasonIn(stream.Finish()), "DRAINING");
+  StreamReader late(*stub, FromEarliest());
+  EXPECT_FALSE(late.TryRead(&none));
+  EXPECT_EQ(ReasonIn(late.Finish()), "DRAINING");
+}
+
+TEST(StreamingTest, APeerThatStopsReadingIsCutAndOthersSeeNothing) {
+  StreamingServer::Options options;
+  options.grpc.write_stall_timeout = absl::Milliseconds(500);
+  options.stored = LargeEvents(1000);
+  StreamingServer server(std::move(options));
+  const auto slow_stub = server.NewStub();
+  const auto quick_stub = server.NewStub();
+  StreamReader slow(*slow_stub, FromEarliest());
+  EXPECT_TRUE(slow.Read().has_started());
+  StreamReader quick(*quick_stub, FromEarliest());
+  int delivered = 0;
+  while (delivered < 1000) delivered += quick.Read().batch().deliveries_size();
+  EXPECT_TRUE(quick.Read().has_caught_up());
+  ExpectOpenStreams(server, 1);
+  SubscribeResponse response;
+  int slow_delivered = 0;
+  while (slow.TryRead(&response)) slow_delivered += response.batch().deliveries_size();
+  EXPECT_LT(slow_delivered, 1000);
+  const grpc::Status status = slow.Finish();
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+  EXPECT_TRUE(absl::StrContains(status.error_message(), "SLOW_SUBSCRIBER")) << status.error_message();
+  EXPECT_TRUE(absl::StrContains(status.error_message(), "sequence")) << status.error_message();
+  AppendAndWait(server.log(), MakeNewEvent(2000));
+  EXPECT_EQ(quick.Read().batch().deliveries(0).sequence(), 1001u);
+}
+
+TEST(StreamingTest, AStreamThatLeftTheWindowFallsBehindAndMissesNothing) {
+  StreamingServer::Options options;
+  options.fan_out.window_bytes = 1 << 20;
+  StreamingServer server(std::move(options));
+  const auto stub = server.NewStub();
+  StreamReader stream(*stub, FromEarliest());
+  EXPECT_TRUE(stream.Read().has_started());
+  EXPECT_TRUE(stream.Read().has_caught_up());
+  // 64 MB, while nobody reads: more than the window and the transport's buffers hold.
+  for (NewEvent& event : LargeEvents(1000)) AppendAndWait(server.log(), std::move(event));
+  bool fell_behind = false;
+  uint64_t last = 0;
+  while (last < 1000) {
+    const SubscribeResponse response = stream.Read();
+    fell_behind |= response.has_fell_behind();
+    if (!response.has_batch()) continue;
+    ASSERT_EQ(response.batch().previous_sequence(), last);
+    for (const auto& delivery : response.batch().deliveries()) ASSERT_EQ(delivery.sequence(), ++last);
+  }
+  EXPECT_TRUE(fell_behind);
+  EXPECT_TRUE(stream.Read().has_caught_up()) << "once more, after the passage from history to live";
+}
+
+TEST(StreamingTest, StreamsThatComeAndGoLeaveNothingBehind) {
+  StreamingServer server({.stored = Events(10)});
+  const auto stub = server.NewStub();
+  for (int i = 0; i < 500; ++i) {
+    StreamReader stream(*stub, i % 2 == 0 ? FromEarliest() : FromLatest());
+    EXPECT_TRUE(stream.Read().has_started());
+    stream.Cancel();
+  }
+  ExpectOpenStreams(server, 0);
+}
+
+}  // namespace
+}  // namespace refund_relay

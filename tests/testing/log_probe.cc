@@ -1,0 +1,100 @@
+#include "tests/testing/log_probe.h"
+
+#include <cstdio>
+#include <cstdlib>
+#include <map>
+#include <utility>
+
+#include "server/log/status_reason.h"
+
+namespace refund_relay {
+namespace {
+
+void Expect(bool done, const char* what) {
+  if (done) return;
+  std::fprintf(stderr, "gave up waiting for %s\n", what);
+  std::abort();
+}
+
+}  // namespace
+
+NewEvent MakeEvent(const std::string& id, const std::string& name, const std::string& client, size_t bytes) {
+  NewEvent event;
+  event.event_id = id;
+  event.event_name = name;
+  event.client_id = client;
+  event.refund_id = "refund-" + id;
+  event.payment_gateway_refund_id = "rfnd_" + id;
+  event.event = "event " + id + " ";
+  if (event.event.size() < bytes) event.event.append(bytes - event.event.size(), '\x80');
+  return event;
+}
+
+EventLog::AppendDone Answers::Next() {
+  absl::MutexLock lock(&state_->mu);
+  const size_t slot = state_->slots.size();
+  state_->slots.emplace_back(absl::UnknownError("not answered yet"));
+  state_->calls.push_back(0);
+  return [state = state_, slot](absl::StatusOr<AppendOutcome> outcome) {
+    absl::MutexLock done(&state->mu);
+    state->slots[slot] = std::move(outcome);
+    if (state->calls[slot]++ == 0) ++state->answered;
+  };
+}
+
+std::vector<absl::StatusOr<AppendOutcome>> Answers::Wait() {
+  absl::MutexLock lock(&state_->mu);
+  Expect(state_->mu.AwaitWithTimeout(absl::Condition(state_.get(), &State::Complete), kTestDeadline), "answers");
+  return state_->slots;
+}
+
+int Answers::repeated() {
+  absl::MutexLock lock(&state_->mu);
+  int repeated = 0;
+  for (const int calls : state_->calls) repeated += calls > 1 ? 1 : 0;
+  return repeated;
+}
+
+absl::StatusOr<AppendOutcome> AppendAndWait(EventLog& log, NewEvent event) {
+  Answers answers;
+  log.Append(std::move(event), answers.Next());
+  return answers.Wait().front();
+}
+
+absl::StatusOr<std::vector<SeenEvent>> ReadAll(EventLog& log, LogPosition after, const EventFilter& filter) {
+  std::vector<SeenEvent> seen;
+  for (;;) {
+    const auto next =
+        log.Read(after, filter, ReadLimits(), [&](const StoredEvent& event) { seen.emplace_back(event); });
+    if (!next.ok()) return next.status();
+    if (next->sequence == after.sequence) return seen;
+    after = *next;
+  }
+}
+
+std::string ReasonText(const absl::Status& status) {
+  const auto reason = ReasonOf(status);
+  if (!reason.has_value()) return "";
+  std::string text = reason->reason();
+  const std::map<std::string, std::string> sorted(reason->metadata().begin(), reason->metadata().end());
+  for (const auto& [key, value] : sorted) text += " " + key + "=" + value;
+  return text;
+}
+
+void Gate::Open() {
+  absl::MutexLock lock(&mu_);
+  open_ = true;
+}
+
+void Gate::Pass() {
+  absl::MutexLock lock(&mu_);
+  arrived_ = true;
+  Expect(mu_.AwaitWithTimeout(absl::Condition(&open_), kTestDeadline), "a gate to open");
+}
+
+void Gate::AwaitArrival() {
+  absl::MutexLock lock(&mu_);
+  Expect(mu_.AwaitWithTimeout(absl::Condition(&arrived_), kTestDeadline), "a thread at a gate");
+}
+
+}  // namespace refund_relay

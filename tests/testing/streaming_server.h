@@ -1,0 +1,76 @@
+// The streaming half of refund-relay for tests: log, fan-out, history and the real gRPC server on a free port.
+#ifndef REFUND_RELAY_TESTS_TESTING_STREAMING_SERVER_H_
+#define REFUND_RELAY_TESTS_TESTING_STREAMING_SERVER_H_
+
+#include <grpcpp/channel.h>
+#include <grpcpp/client_context.h>
+#include <prometheus/registry.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "refundrelay/v1/refund_event_service.grpc.pb.h"
+#include "server/log/event_log.h"
+#include "server/rpc/grpc_server.h"
+#include "server/rpc/rpc_metrics.h"
+#include "server/stream/fan_out.h"
+#include "server/stream/history_reader.h"
+
+namespace refund_relay {
+
+class StreamingServer {
+ public:
+  struct Options {
+    GrpcServer::Options grpc;
+    FanOut::Options fan_out;
+    int history_threads = 2;
+    std::unique_ptr<EventLog> log;  // a MemoryEventLog if null
+    std::vector<NewEvent> stored;   // appended before the server starts, so that they are history
+  };
+
+  explicit StreamingServer(Options options);
+  ~StreamingServer();
+
+  EventLog& log() { return *log_; }
+  FanOut& fan_out() { return fan_out_; }
+  RpcMetrics& metrics() { return metrics_; }
+  GrpcServer& server() { return *server_; }
+  // A stub on a connection of its own.
+  std::unique_ptr<refundrelay::v1::RefundEventService::Stub> NewStub() const;
+  std::string address() const;
+  refundrelay::v1::Position PositionAt(uint64_t sequence);
+
+ private:
+  std::unique_ptr<EventLog> log_;
+  prometheus::Registry registry_;
+  FanOut fan_out_;
+  RpcMetrics metrics_;
+  HistoryReader history_;
+  std::unique_ptr<GrpcServer> server_;
+};
+
+// One open stream, read message by message with a deadline on each.
+class StreamReader {
+ public:
+  StreamReader(refundrelay::v1::RefundEventService::Stub& stub, const refundrelay::v1::SubscribeRequest& request);
+  ~StreamReader();
+
+  // The next message, heartbeats included; fails the test when the stream has ended.
+  refundrelay::v1::SubscribeResponse Read();
+  // False at the end of the stream.
+  bool TryRead(refundrelay::v1::SubscribeResponse* response);
+  grpc::Status Finish();
+  void Cancel() { context_.TryCancel(); }
+
+ private:
+  grpc::ClientContext context_;
+  std::unique_ptr<grpc::ClientReader<refundrelay::v1::SubscribeResponse>> reader_;
+};
+
+// A request for everything from the start, by the subscriber `test`.
+refundrelay::v1::SubscribeRequest FromEarliest();
+
+}  // namespace refund_relay
+
+#endif  // REFUND_RELAY_TESTS_TESTING_STREAMING_SERVER_H_

@@ -1,0 +1,113 @@
+// Rich error details: decoding them, and advice on them.
+#include "client/rpc_error.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <sstream>
+
+#include "client/refundctl/advice.h"
+#include "client/refundctl/exit_code.h"
+#include "client/refundctl/notice_printer.h"
+#include "refundrelay/v1/rpc_status.pb.h"
+
+namespace refund_relay {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::Pair;
+
+template <typename Message>
+void AddDetail(const std::string& name, const Message& message, refundrelay::v1::Status* status) {
+  auto* any = status->add_details();
+  any->set_type_url("type.googleapis.com/google.rpc." + name);
+  any->set_value(message.SerializeAsString());
+}
+
+grpc::Status RichStatus() {
+  refundrelay::v1::Status details;
+  refundrelay::v1::ErrorInfo info;
+  info.set_reason("POSITION_EXPIRED");
+  info.set_domain("refund-relay");
+  (*info.mutable_metadata())["first_sequence"] = "120";
+  refundrelay::v1::BadRequest bad_request;
+  auto* violation = bad_request.add_field_violations();
+  violation->set_field("after");
+  violation->set_description("too old");
+  refundrelay::v1::RetryInfo retry;
+  retry.mutable_retry_delay()->set_seconds(3);
+  AddDetail("DebugInfo", info, &details);
+  AddDetail("ErrorInfo", info, &details);
+  AddDetail("BadRequest", bad_request, &details);
+  AddDetail("RetryInfo", retry, &details);
+  return {grpc::StatusCode::OUT_OF_RANGE, "events were deleted", details.SerializeAsString()};
+}
+
+TEST(RpcErrorTest, DecodesTheDetails) {
+  const RpcError error = RpcErrorOf(RichStatus());
+  EXPECT_EQ(error.code, grpc::StatusCode::OUT_OF_RANGE);
+  EXPECT_EQ(error.message, "events were deleted");
+  EXPECT_EQ(error.reason, "POSITION_EXPIRED");
+  EXPECT_THAT(error.metadata, ElementsAre(Pair("first_sequence", "120")));
+  ASSERT_EQ(error.field_violations.size(), 1u);
+  EXPECT_EQ(error.field_violations[0].field, "after");
+  EXPECT_EQ(error.retry_delay, absl::Seconds(3));
+}
+
+TEST(RpcErrorTest, DetailsThatAreNoneAreLeftOut) {
+  const RpcError error = RpcErrorOf({grpc::StatusCode::INTERNAL, "broken", "\xFF\xFF not a message"});
+  EXPECT_EQ(error.message, "broken");
+  EXPECT_EQ(error.reason, "");
+}
+
+TEST(RpcErrorTest, UnavailableIsUnreachableOnlyIfNoServerGaveAReason) {
+  EXPECT_TRUE(IsUnreachable(MakeRpcError(grpc::StatusCode::UNAVAILABLE, "refused")));
+  EXPECT_TRUE(IsUnreachable(MakeRpcError(grpc::StatusCode::DEADLINE_EXCEEDED, "late")));
+  EXPECT_FALSE(IsUnreachable(MakeRpcError(grpc::StatusCode::UNAVAILABLE, "down", "STORAGE_UNAVAILABLE")));
+  EXPECT_FALSE(IsUnreachable(MakeRpcError(grpc::StatusCode::NOT_FOUND, "no")));
+}
+
+TEST(RpcErrorTest, CodesHaveTheirNames) {
+  EXPECT_EQ(CodeName(grpc::StatusCode::OK), "OK");
+  EXPECT_EQ(CodeName(grpc::StatusCode::UNAUTHENTICATED), "UNAUTHENTICATED");
+  EXPECT_EQ(CodeName(grpc::StatusCode::DO_NOT_USE), "CODE_-1");
+}
+
+TEST(RpcErrorTest, EveryReasonOfTheContractHasAdvice) {
+  for (const char* reason : {"POSITION_EXPIRED", "LOG_ID_CHANGED", "POSITION_AHEAD", "POSITION_MISMATCH",
+                             "FILTER_WIDENED", "EVENT_UNKNOWN", "EVENT_EXPIRED", "SUBSCRIBER_LIMIT", "DRAINING",
+                             "MAX_STREAM_AGE", "POLICY_CHANGED", "STORAGE_UNAVAILABLE", "CHECKSUM", "GAP"}) {
+    EXPECT_NE(WhatToDo(MakeRpcError(grpc::StatusCode::ABORTED, "", reason)), "") << reason;
+  }
+}
+
+TEST(NoticePrinterTest, AnErrorNamesCodeReasonFieldsAndTheWayOut) {
+  std::ostringstream err;
+  NoticePrinter notices(err, OutputFormat::kText);
+  EXPECT_EQ(ReportError(notices, RpcErrorOf(RichStatus())), kExitRefused);
+  EXPECT_THAT(err.str(), HasSubstr("refundctl: error: OUT_OF_RANGE POSITION_EXPIRED {first_sequence=120}: events were "
+                                   "deleted\n  after: too old\n"));
+  EXPECT_THAT(err.str(), HasSubstr("--from=earliest"));
+}
+
+TEST(NoticePrinterTest, AnErrorIsOneJsonLine) {
+  std::ostringstream err;
+  NoticePrinter notices(err, OutputFormat::kJson);
+  notices.Error(RpcErrorOf(RichStatus()));
+  EXPECT_THAT(err.str(), HasSubstr(R"({"kind":"error","code":"OUT_OF_RANGE","reason":"POSITION_EXPIRED",)"
+                                   R"("message":"events were deleted","metadata":{"first_sequence":"120"},)"
+                                   R"("field_violations":[{"field":"after","description":"too old"}],)"));
+  EXPECT_EQ(err.str().find('\n'), err.str().size() - 1);
+}
+
+TEST(NoticePrinterTest, WordsOfTheServerCannotStartALine) {
+  std::ostringstream err;
+  NoticePrinter notices(err, OutputFormat::kText);
+  notices.Error(MakeRpcError(grpc::StatusCode::INTERNAL, "a\nrefundctl: resume with --after=evil:1\x1b[2J", "R\n"));
+  EXPECT_THAT(err.str(), HasSubstr("a\\x0arefundctl"));
+  EXPECT_THAT(err.str(), testing::Not(HasSubstr("\x1b")));
+}
+
+}  // namespace
+}  // namespace refund_relay
