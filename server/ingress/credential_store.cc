@@ -48,7 +48,7 @@ absl::Status CredentialStore::Update(std::string_view path, std::string_view con
       }
       file.loaded = true;
     }
-    Publish();
+    if (credentials > 0) Publish();
   }
   if (matches == 0) {
     return absl::NotFoundError(absl::StrCat(absl::string_view(path.data(), path.size()),

@@ -11,6 +11,15 @@ namespace refund_relay {
 
 namespace asio = boost::asio;
 
+namespace {
+
+uint64_t RandomSeed() {
+  std::random_device device;
+  return uint64_t{device()} << 32 | device();
+}
+
+}  // namespace
+
 IoThread::IoThread(HttpShared& shared)
     : shared_(shared),
       context_(std::make_shared<asio::io_context>(1)),
@@ -19,7 +28,7 @@ IoThread::IoThread(HttpShared& shared)
           // The handler runs only on this thread, hence only while `this` lives; the context may outlive it.
           [context = context_, this] { asio::post(*context, [this] { DeliverLetters(); }); })),
       sweep_timer_(*context_),
-      random_(std::random_device()()) {}
+      random_(RandomSeed()) {}
 
 IoThread::~IoThread() = default;
 

@@ -57,7 +57,7 @@ class WebhookHandler::Exchange final : public RequestExchange {
     if (!parsed.ok()) {
       // 503 goes before 400 and 422: while we cannot serve, the sender should come back.
       const absl::Status admission = handler_.parts_.publisher.CheckAdmission();
-      if (!admission.ok()) return Problem(ResultOfPublish(admission), Std(admission.message()));
+      if (!admission.ok()) return NotStored({}, admission);
       return Problem(ResultOfParse(parsed.status()), Std(parsed.status().message()));
     }
     for (const std::string& field : parsed->drift) handler_.parts_.metrics.CountSchemaDrift(field);
@@ -110,16 +110,15 @@ class WebhookHandler::Exchange final : public RequestExchange {
     return answer;
   }
 
-  HttpAnswer NotStored(const std::string& event_id, const absl::Status& status) {
-    const WebhookResult result = ResultOfPublish(status);
+  HttpAnswer NotStored(std::string_view event_id, const absl::Status& cause) {
     // The cause is for us, not for the sender.
-    Log(LogLevel::kWarning, "webhook not stored",
-        {{"request_id", request_id_}, {"event_id", event_id}, {"cause", status}});
-    return Problem(result, "the webhook could not be stored; send it again");
+    return Problem(ResultOfPublish(cause), "the webhook could not be stored; send it again", event_id,
+                   cause.ToString());
   }
 
-  // Answers by problem+json, counts and logs.
-  HttpAnswer Problem(WebhookResult result, std::string_view detail) {
+  // Answers by problem+json, counts and logs. `cause` is logged in place of `detail` if there is one.
+  HttpAnswer Problem(WebhookResult result, std::string_view detail, std::string_view event_id = {},
+                     std::string_view cause = {}) {
     const HttpStatusRow& row = HttpStatusOf(result);
     HttpAnswer answer;
     answer.status = row.status;
@@ -127,15 +126,17 @@ class WebhookHandler::Exchange final : public RequestExchange {
     answer.body = ProblemJson(row.status, row.title, detail);
     answer.close = row.close;
     if (row.retry_after_seconds > 0) answer.fields.emplace_back("Retry-After", absl::StrCat(row.retry_after_seconds));
-    if (result == WebhookResult::kUnauthenticated)
+    if (result == WebhookResult::kUnauthenticated) {
       answer.fields.emplace_back("WWW-Authenticate", kAuthenticateChallenge);
+    }
     if (result == WebhookResult::kMethodNotAllowed) answer.fields.emplace_back("Allow", "POST");
     const absl::Duration duration = Count(result);
-    Log(LogLevel::kInfo, "webhook",
+    Log(row.status >= 500 ? LogLevel::kWarning : LogLevel::kInfo, "webhook",
         {{"request_id", request_id_},
          {"result", row.label},
          {"status", row.status},
-         {"detail", detail},
+         {"event_id", event_id},
+         {"detail", cause.empty() ? detail : cause},
          {"duration_ms", absl::ToDoubleMilliseconds(duration)}});
     return answer;
   }
