@@ -8,6 +8,8 @@ function(refund_relay_test name)
   endif()
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE ${ARG_LIBS} refund_relay::compiler GTest::gmock GTest::gtest GTest::gtest_main)
+  # Optimising what runs once costs more than it gives: test code compiles in half the time so.
+  target_compile_options(${name} PRIVATE $<$<CONFIG:Release>:-O1>)
   target_compile_definitions(${name} PRIVATE REFUND_RELAY_TESTDATA="${PROJECT_SOURCE_DIR}/tests/testdata")
   # PRE_TEST: ctest asks the binary for its tests when it runs, so that a build runs nothing.
   gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60

@@ -69,12 +69,12 @@ absl::Status App::Start() {
   }
   // The admin port comes first: probes must find it while a long log is opened.
   for (const auto step :
-       {&App::LoadCredentials, &App::StartAdmin, &App::OpenLog, &App::StartGrpc, &App::StartHttp}) {
+       {&App::LoadCredentials, &App::StartAdmin, &App::OpenLog, &App::StartGrpc, &App::StartIngress}) {
     if (absl::Status status = (this->*step)(); !status.ok()) return status;
   }
   phase_ = Phase::kServing;
   Log(LogLevel::kInfo, "ready",
-      {{"http_address", http_->address()},
+      {{"http_address", ingress_->address()},
        {"grpc_address", ListenAddress{config_.grpc_address.host, static_cast<uint16_t>(grpc_->port())}.ToString()},
        {"admin_address", admin_->address().ToString()},
        {"log_id", storage_.log->Info().log_id},
@@ -92,9 +92,8 @@ absl::Status App::LoadCredentials() {
     if (!content.ok()) return content.status();
     if (absl::Status status = credentials_.Update(path, *content); !status.ok()) return status;
     ops_metrics_.FileLoaded(path, true);
-    watcher_->Watch(path, content, [this, path](absl::StatusOr<std::string> changed) {
-      OnCredentialFile(path, changed);
-    });
+    watcher_->Watch(path, content,
+                    [this, path](absl::StatusOr<std::string> changed) { OnCredentialFile(path, changed); });
   }
   return credentials_.CheckComplete();
 }
@@ -198,20 +197,16 @@ size_t App::HttpConnectionLimit() const {
   return static_cast<size_t>(room);
 }
 
-absl::Status App::StartHttp() {
-  WebhookHandler::Options handler_options;
-  handler_options.max_body_bytes = config_.max_body_bytes;
-  handler_options.max_webhooks_per_second = static_cast<double>(config_.max_webhooks_per_second);
-  handler_ = std::make_unique<WebhookHandler>(
-      handler_options, WebhookHandler::Parts{credentials_, *publisher_, ingress_metrics_, Clock::System()},
-      ParseWebhook);
+absl::Status App::StartIngress() {
   HttpOptions options;
   options.limits.body_bytes = config_.max_body_bytes;
   options.threads = ThreadsOr(config_.http_threads);
   options.max_connections = HttpConnectionLimit();
   options.answer_timeout = config_.commit_timeout;
-  http_ = std::make_unique<HttpServer>(options, *handler_);
-  return http_->Start(config_.http_address);
+  ingress_ = std::make_unique<Ingress>(
+      options, static_cast<double>(config_.max_webhooks_per_second),
+      WebhookHandler::Parts{credentials_, *publisher_, ingress_metrics_, Clock::System()}, ParseWebhook);
+  return ingress_->Start(config_.http_address);
 }
 
 void App::RequestStop() {
@@ -242,11 +237,10 @@ void App::Stop() {
   }
   Log(LogLevel::kInfo, "draining");
   const absl::Time deadline = absl::Now() + (log_failed ? kStopAfterFailure : config_.drain_timeout);
-  handler_->StartDraining();
+  ingress_->StartDraining();
   publisher_->StartDraining();
-  http_->StartDraining();
   grpc_->Drain(kReconnectAfterDrain);
-  const bool http_finished = http_->Stop(deadline);
+  const bool requests_finished = ingress_->Stop(deadline);
   grpc_->Stop(deadline);
   history_->Stop();
   const absl::Status closed = storage_.log->Close(std::max(deadline, absl::Now() + kLogCloseTimeout));
@@ -254,7 +248,7 @@ void App::Stop() {
   watcher_.reset();
   admin_.reset();
   Log(closed.ok() ? LogLevel::kInfo : LogLevel::kError, "stopped",
-      {{"requests_finished", http_finished}, {"log_closed", closed.ok() ? std::string("OK") : closed.ToString()}});
+      {{"requests_finished", requests_finished}, {"log_closed", closed.ok() ? std::string("OK") : closed.ToString()}});
 }
 
 }  // namespace refund_relay

@@ -12,9 +12,8 @@
 #include "absl/synchronization/mutex.h"
 #include "server/config.h"
 #include "server/ingress/credential_store.h"
-#include "server/ingress/http_server.h"
+#include "server/ingress/ingress.h"
 #include "server/ingress/ingress_metrics.h"
-#include "server/ingress/webhook_handler.h"
 #include "server/log/log_metrics.h"
 #include "server/log/open_storage.h"
 #include "server/ops/admin_server.h"
@@ -55,7 +54,7 @@ class App {
   absl::Status StartAdmin();
   absl::Status OpenLog();
   absl::Status StartGrpc();
-  absl::Status StartHttp();
+  absl::Status StartIngress();
   void OnCredentialFile(const std::string& path, const absl::StatusOr<std::string>& content);
   std::vector<ReadinessCheck> ReadinessChecks();
   std::string MetricsText();
@@ -86,9 +85,8 @@ class App {
   std::atomic<EventLog*> log_ = nullptr;
   std::unique_ptr<HistoryReader> history_;
   std::unique_ptr<Publisher> publisher_;
-  std::unique_ptr<WebhookHandler> handler_;
   std::unique_ptr<GrpcServer> grpc_;
-  std::unique_ptr<HttpServer> http_;
+  std::unique_ptr<Ingress> ingress_;
   GrpcLiveness liveness_;
   std::unique_ptr<AdminServer> admin_;
   std::unique_ptr<FileWatcher> watcher_;
