@@ -19,7 +19,7 @@ _LIBRARIES = (
     ("refund-relay", "refund-relay, with Beast, Asio and RapidJSON, which are headers"),
 )
 _FRAME = re.compile(r"^\s+[0-9a-f]+ (.*) \(([^()]*)\)$")
-_SAMPLE = re.compile(r"^\s*([0-9]+)\b")
+_SAMPLE = re.compile(r"^\s*(\S.*?)\s+([0-9]+)\s*$")
 _OURS = re.compile(r"refund_relay::(?:\(anonymous namespace\)::)?([A-Z]\w+)")
 
 
@@ -34,15 +34,16 @@ class Profile:
         self._outermost = collections.defaultdict(collections.Counter)
 
     def threads(self):
-        """Samples by what runs the thread: the class of ours that is most often the outermost on its stacks."""
+        """Samples by what runs the thread: the class of ours that is most often the outermost on its stacks, or else
+        the thread's name."""
         named = collections.Counter()
         for thread, count in self._threads.items():
             outermost = self._outermost[thread].most_common(1)
-            named[outermost[0][0] if outermost else "threads without a frame of ours"] += count
+            named[outermost[0][0] if outermost else thread[0]] += count
         return named
 
     def add(self, thread, stack):
-        """One sample: [(symbol, library)], the innermost first."""
+        """One sample: of the thread (name, id), with the stack [(symbol, library)], the innermost first."""
         if not stack:
             return
         self.samples += 1
@@ -100,7 +101,7 @@ def record(pid, seconds, folder):
     if done.returncode != 0 or not os.path.exists(data):
         return f"perf cannot record here: {done.stderr.strip()[-300:]}"
     script = subprocess.run(
-        [perf, "script", "-i", data, "--fields", "tid,ip,sym,dso"], stdin=subprocess.DEVNULL, capture_output=True,
+        [perf, "script", "-i", data, "--fields", "comm,tid,ip,sym,dso"], stdin=subprocess.DEVNULL, capture_output=True,
         text=True, errors="replace", timeout=300, check=False)
     profile = Profile()
     thread, stack = None, []
@@ -112,5 +113,5 @@ def record(pid, seconds, folder):
             profile.add(thread, stack)
             thread, stack = None, []
         elif sample := _SAMPLE.match(line):
-            thread = sample.group(1)
+            thread = sample.groups()
     return profile if profile.samples else f"perf recorded no samples: {script.stderr.strip()[-300:]}"
