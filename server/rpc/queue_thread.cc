@@ -93,7 +93,8 @@ void QueueThread::OnPublished() {
 void QueueThread::Wake() {
   if (wake_pending_.exchange(true, std::memory_order_acq_rel)) return;
   absl::MutexLock lock(&mutex_);
-  if (!closed_) alarm_.Set(queue_.get(), gpr_now(GPR_CLOCK_MONOTONIC), &wake_tag_);
+  // The past, not now: gRPC's timers round up to the next millisecond, and a deadline that has passed fires at once.
+  if (!closed_) alarm_.Set(queue_.get(), gpr_inf_past(GPR_CLOCK_MONOTONIC), &wake_tag_);
 }
 
 void QueueThread::WakeTag::OnComplete(bool) {
