@@ -126,7 +126,7 @@ class Bench:
         print(f"{found.samples} samples of perf at 997 Hz of CPU time over {seconds:g} s of load; "
               f"{result['cpu_us']:.0f} us of CPU per webhook while being sampled.\n")
         for title, counter, rows in (("thread", found.threads(), 8), ("where", found.groups, 20),
-                                     ("function in user space", found.functions, 20)):
+                                     ("function in user space", found.functions, 12)):
             print(f"| {title} | share |\n|---|---|")
             for name, count in counter.most_common(rows):
                 print(f"| `{name}` | {100 * count / found.samples:.1f} % |")
