@@ -99,8 +99,9 @@ std::optional<int64_t> ParseInt64(std::string_view number) {
       static_cast<int64_t>(decimal.digits.size()) + decimal.exponent > std::numeric_limits<int64_t>::digits10 + 1) {
     return std::nullopt;
   }
-  const std::string text =
-      (decimal.negative ? "-" : "") + decimal.digits + std::string(static_cast<size_t>(decimal.exponent), '0');
+  std::string text(decimal.negative ? 1 : 0, '-');
+  text += decimal.digits;
+  text.append(static_cast<size_t>(decimal.exponent), '0');
   const std::from_chars_result expanded = std::from_chars(text.data(), text.data() + text.size(), value);
   if (expanded.ec != std::errc()) return std::nullopt;
   return value;

@@ -17,6 +17,9 @@ namespace {
 
 constexpr unsigned kFlags = rapidjson::kParseIterativeFlag | rapidjson::kParseInsituFlag |
                             rapidjson::kParseValidateEncodingFlag | rapidjson::kParseNumbersAsStringsFlag;
+// RapidJSON does not notice the end of a text that breaks off inside a character of several bytes: it reads all of
+// them, so the buffer ends with enough NULs for the longest.
+constexpr size_t kPadding = 4;
 constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 
 absl::Status NotJson(size_t offset, const char* expected) {
@@ -60,6 +63,12 @@ bool HasSurrogate(std::string_view text) {
     if (i + 1 < text.size() && static_cast<unsigned char>(text[i + 1]) >= 0xA0) return true;
   }
   return false;
+}
+
+void Fill(std::string& buffer, std::string_view text) {
+  buffer.reserve(text.size() + kPadding);
+  buffer = text;
+  buffer.append(kPadding, '\0');
 }
 
 // Sets every legal number outside strings to 0, leaving all else in its place.
@@ -203,12 +212,12 @@ absl::Status JsonReader::Read(JsonVisitor& visitor) {
   }
   const size_t nul = text_.find('\0');
   if (nul != std::string_view::npos) return NotJson(nul, "a raw NUL is never legal; \\u0000 in a string is expected");
-  buffer_ = text_;
   bool stopped_at_number = false;
+  Fill(buffer_, text_);
   absl::Status status = ReadOnce(text_, buffer_, visitor, stopped_at_number);
   if (!stopped_at_number) return status;
   visitor.Restart();
-  buffer_ = text_;
+  Fill(buffer_, text_);
   ZeroNumbers(buffer_);
   return ReadOnce(text_, buffer_, visitor, stopped_at_number);
 }

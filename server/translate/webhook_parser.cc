@@ -96,7 +96,8 @@ absl::StatusOr<ParsedWebhook> ParseWebhook(std::string_view body, const WebhookC
   WebhookMembers members;
   absl::Status status = reader.Read(members);
   if (status.ok()) status = CheckRequired(members);
-  ParsedWebhook webhook;
+  absl::StatusOr<ParsedWebhook> result{ParsedWebhook()};  // filled in place: moving an event is not free
+  ParsedWebhook& webhook = *result;
   if (status.ok()) status = SetMembers(body, members, webhook);
   if (!status.ok()) return status;
 
@@ -114,7 +115,7 @@ absl::StatusOr<ParsedWebhook> ParseWebhook(std::string_view body, const WebhookC
   event.set_traceparent(context.traceparent);
   const Sha256Digest digest = Sha256({body});
   event.set_webhook_sha256(digest.data(), digest.size());
-  return webhook;
+  return result;
 }
 
 }  // namespace refund_relay

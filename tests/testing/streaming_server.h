@@ -22,11 +22,11 @@ namespace refund_relay {
 class StreamingServer {
  public:
   struct Options {
-    GrpcServer::Options grpc;
-    FanOut::Options fan_out;
+    GrpcServer::Options grpc = {};
+    FanOut::Options fan_out = {};
     int history_threads = 2;
-    std::unique_ptr<EventLog> log;  // a MemoryEventLog if null
-    std::vector<NewEvent> stored;   // appended before the server starts, so that they are history
+    std::unique_ptr<EventLog> log = nullptr;  // a MemoryEventLog if null
+    std::vector<NewEvent> stored = {};        // appended before the server starts, so that they are history
   };
 
   explicit StreamingServer(Options options);

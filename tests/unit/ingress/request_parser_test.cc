@@ -166,7 +166,7 @@ INSTANTIATE_TEST_SUITE_P(
         Shape{"BareLineFeedInChunks", WithFields("Host: a\r\nTransfer-Encoding: chunked\r\n", "1\nx\n0\n\r\n\r\n")},
         Shape{"LengthInTrailer",
               WithFields("Host: a\r\nTransfer-Encoding: chunked\r\n", "1\r\nx\r\n0\r\nContent-Length: 5\r\n\r\n")}),
-    [](const auto& info) { return info.param.name; });
+    [](const auto& param_info) { return param_info.param.name; });
 
 TEST(RequestParserTest, HeadLimitIs431ToTheByte) {
   const std::string start = "POST /webhooks/refund HTTP/1.1\r\nHost: a\r\nX: ";

@@ -120,6 +120,20 @@ TEST(RefusalsTest, NotJson) {
   }
 }
 
+// Found by the fuzzer: RapidJSON read and wrote past the end of these (seen by AddressSanitizer).
+TEST(RefusalsTest, TextsThatBreakOffInsideACharacter) {
+  for (const std::string lead : {"\xC3", "\xE5", "\xE5\x9B", "\xF0", "\xF0\x9F", "\xF0\x9F\x92"}) {
+    for (size_t size = 0; size < 80; ++size) {
+      for (const std::string& before :
+           {"[\"" + std::string(size, 'a'), "{\"" + std::string(size, 'a'), "[1e400,\"" + std::string(size, 'a')}) {
+        const absl::Status status = Parse(before + lead);
+        EXPECT_EQ(status.code(), kNotJson) << status;
+        EXPECT_THAT(Text(status), HasSubstr("byte " + std::to_string(before.size()) + ": valid UTF-8"));
+      }
+    }
+  }
+}
+
 TEST(RefusalsTest, DuplicateNamesAreFoundAmongMany) {
   std::string members;
   for (int i = 0; i < 5000; ++i) members += ",\"m" + std::to_string(i) + "\":1";
