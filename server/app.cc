@@ -70,6 +70,7 @@ absl::Status App::Start() {
   // The admin port comes first: probes must find it while a long log is opened.
   for (const auto step :
        {&App::LoadCredentials, &App::StartAdmin, &App::OpenLog, &App::StartGrpc, &App::StartIngress}) {
+    if (StopRequested()) return absl::CancelledError("a stop was asked for while starting");
     if (absl::Status status = (this->*step)(); !status.ok()) return status;
   }
   phase_ = Phase::kServing;
@@ -214,6 +215,11 @@ void App::RequestStop() {
   stop_requested_ = true;
 }
 
+bool App::StopRequested() {
+  absl::MutexLock lock(&mutex_);
+  return stop_requested_;
+}
+
 int App::Run() {
   WaitForStop(absl::InfiniteDuration());
   Stop();
@@ -240,12 +246,13 @@ void App::Stop() {
   ingress_->StartDraining();
   publisher_->StartDraining();
   grpc_->Drain(kReconnectAfterDrain);
+  // Side by side: a slow sender must not use up the time of the streams.
+  std::thread stop_grpc([this, deadline] { grpc_->Stop(deadline); });
   const bool requests_finished = ingress_->Stop(deadline);
-  grpc_->Stop(deadline);
+  stop_grpc.join();
   history_->Stop();
   const absl::Status closed = storage_.log->Close(std::max(deadline, absl::Now() + kLogCloseTimeout));
   log_ = nullptr;
-  watcher_.reset();
   admin_.reset();
   Log(closed.ok() ? LogLevel::kInfo : LogLevel::kError, "stopped",
       {{"requests_finished", requests_finished}, {"log_closed", closed.ok() ? std::string("OK") : closed.ToString()}});

@@ -35,7 +35,8 @@ class App {
   explicit App(Config config);
   ~App();
 
-  // Opens the log, then the doors; logs one line `ready` with the addresses. The errors name setting and way out.
+  // Opens the log, then the doors; logs one line `ready` with the addresses. The errors name setting and way out;
+  // CANCELLED when a stop was asked for meanwhile.
   absl::Status Start();
 
   // Serves until a stop is asked for or the log fails, then stops in order: not ready, drain delay, refuse what is new,
@@ -59,6 +60,7 @@ class App {
   std::vector<ReadinessCheck> ReadinessChecks();
   std::string MetricsText();
   size_t HttpConnectionLimit() const;
+  bool StopRequested();
   // Waits until a stop is asked for; at most `longest`.
   void WaitForStop(absl::Duration longest);
   void Stop();

@@ -15,7 +15,9 @@ namespace {
 
 constexpr size_t kMaxThreads = 256;
 constexpr size_t kMaxConnections = 1'000'000;
-constexpr size_t kMaxBodyBytes = 1 << 20;  // an event must fit into the 4 MiB that gRPC clients take by default
+// An event must fit into the 4 MiB that gRPC clients take by default, and a webhook of many small unknown members grows
+// fivefold, because each carries its path.
+constexpr size_t kMaxBodyBytes = 512 << 10;
 constexpr size_t kMinWindowBytes = 1 << 20;
 constexpr size_t kMaxWindowBytes = size_t{16} << 30;
 constexpr uint64_t kMaxWebhooksPerSecond = 1'000'000;

@@ -12,6 +12,7 @@ int main(int argc, char** argv) {
   refund_relay::App app(refund_relay::LoadConfigOrExit(argc, argv));
   refund_relay::SignalThread signals({[&app] { app.RequestStop(); }, [&app] { app.RequestReload(); }});
   if (const absl::Status status = app.Start(); !status.ok()) {
+    if (absl::IsCancelled(status)) return 0;
     Log(LogLevel::kError, "cannot start", {{"error", status}});
     return 1;
   }

@@ -29,7 +29,8 @@ constexpr absl::Duration kKeepaliveTimeout = absl::Seconds(10);
 constexpr absl::Duration kShortestPingInterval = absl::Seconds(10);
 constexpr int kMaxStreamsPerConnection = 1000;
 constexpr int kMaxRequestBytes = 256 << 10;
-constexpr int kMaxGrpcThreads = 64;        // of gRPC's own: health and reflection
+constexpr int kMaxGrpcThreads = 64;  // of gRPC's own: health and reflection
+constexpr absl::Duration kShutdownGrace = absl::Milliseconds(200);
 constexpr int kWaitingCallsPerMethod = 4;  // per queue thread
 
 int Milliseconds(absl::Duration duration) {
@@ -123,8 +124,11 @@ class GrpcServer::Impl {
 
   void Stop(absl::Time deadline) {
     if (server_ == nullptr) return;
+    // Calls are waited for, connections are not: Shutdown by itself would wait for any peer that just stays connected,
+    // and for streams of health and reflection. The grace is for the last trailers to leave.
+    for (auto& thread : threads_) thread->AwaitNoActiveCalls(deadline);
     // The queue threads go on meanwhile: Shutdown waits for tags that they must take.
-    server_->Shutdown(absl::ToChronoTime(deadline));
+    server_->Shutdown(absl::ToChronoTime(std::min(deadline, absl::Now() + kShutdownGrace)));
     context_.history.Stop();
     for (auto& thread : threads_) thread->Stop();
     server_.reset();

@@ -53,9 +53,21 @@ void QueueThread::CallBegan() {
   ++calls_;
 }
 
-void QueueThread::CallEnded() {
+void QueueThread::CallMatched() {
+  absl::MutexLock lock(&mutex_);
+  ++active_calls_;
+}
+
+void QueueThread::CallEnded(bool was_matched) {
   absl::MutexLock lock(&mutex_);
   --calls_;
+  if (was_matched) --active_calls_;
+}
+
+bool QueueThread::AwaitNoActiveCalls(absl::Time deadline) {
+  absl::MutexLock lock(&mutex_);
+  const auto none_active = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return active_calls_ == 0; };
+  return mutex_.AwaitWithDeadline(absl::Condition(&none_active), deadline);
 }
 
 void QueueThread::SetDeadline(Timed* timed, TimePoint deadline) {
@@ -86,12 +98,12 @@ void QueueThread::StopWaiting(Waiter* waiter) {
 }
 
 void QueueThread::OnPublished() {
-  published_.store(true, std::memory_order_release);
+  published_.store(true);
   Wake();
 }
 
 void QueueThread::Wake() {
-  if (wake_pending_.exchange(true, std::memory_order_acq_rel)) return;
+  if (wake_pending_.exchange(true)) return;
   absl::MutexLock lock(&mutex_);
   // The past, not now: gRPC's timers round up to the next millisecond, and a deadline that has passed fires at once.
   if (!closed_) alarm_.Set(queue_.get(), gpr_inf_past(GPR_CLOCK_MONOTONIC), &wake_tag_);
@@ -99,9 +111,9 @@ void QueueThread::Wake() {
 
 void QueueThread::WakeTag::OnComplete(bool) {
   // Cleared before anything is looked at: whoever comes later sets a new alarm.
-  owner_->wake_pending_.store(false, std::memory_order_release);
+  owner_->wake_pending_.store(false);
   owner_->RunTasks();
-  if (owner_->published_.exchange(false, std::memory_order_acq_rel)) owner_->RunWaiters();
+  if (owner_->published_.exchange(false)) owner_->RunWaiters();
 }
 
 void QueueThread::Run() {

@@ -18,6 +18,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/functional/any_invocable.h"
 #include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
 #include "server/stream/fan_out.h"
 
 namespace refund_relay {
@@ -74,9 +75,13 @@ class QueueThread final : private FanOut::Listener {
   // Any thread. Runs `task` on the thread. Tasks are bounded by the calls: each has at most one or two under way.
   void Post(absl::AnyInvocable<void()> task);
 
-  // Any thread. Every call object counts, from its request to its death.
+  // Any thread. Every call object counts from its request to its death, and as active from when a peer made the call.
   void CallBegan();
-  void CallEnded();
+  void CallMatched();
+  void CallEnded(bool was_matched);
+
+  // Any thread. Waits until no call is active, at most until `deadline`; false if some are.
+  bool AwaitNoActiveCalls(absl::Time deadline);
 
   // Makes sure that `timed` is called at `deadline` or earlier; an earlier deadline that was set stays. Who is called
   // too early looks at the time and sets the next one: cheaper than moving a deadline at each write.
@@ -109,7 +114,8 @@ class QueueThread final : private FanOut::Listener {
   std::thread thread_;
   WakeTag wake_tag_{this};
 
-  // An alarm costs about 10 us, so one is under way at a time, whoever asks for it.
+  // An alarm costs about 10 us, so one is under way at a time, whoever asks for it. Sequentially consistent both: who
+  // publishes sets the first and reads the second, the thread clears the second and reads the first.
   std::atomic<bool> wake_pending_ = false;
   std::atomic<bool> published_ = false;
   absl::Mutex mutex_;
@@ -117,6 +123,7 @@ class QueueThread final : private FanOut::Listener {
   bool closed_ ABSL_GUARDED_BY(mutex_) = false;  // no Alarm::Set after the queue's Shutdown: it aborts
   std::vector<absl::AnyInvocable<void()>> tasks_ ABSL_GUARDED_BY(mutex_);
   size_t calls_ ABSL_GUARDED_BY(mutex_) = 0;
+  size_t active_calls_ ABSL_GUARDED_BY(mutex_) = 0;
 
   // The thread's own.
   std::set<std::pair<TimePoint, Timed*>> deadlines_;

@@ -59,11 +59,11 @@ SubscribeCall::~SubscribeCall() {
     context_.metrics.StreamClosed(stats_);
     Log(LogLevel::kInfo, "subscription ended",
         {{"subscriber", request_.subscriber_name},
-         {"peer", std::string(server_context_.peer())},
+         {"peer", peer_},
          {"sequence", subscription_->position().sequence},
          {"reason", end_reason_}});
   }
-  thread_.CallEnded();
+  thread_.CallEnded(matched_);
 }
 
 void SubscribeCall::Operation::OnComplete(bool ok) {
@@ -82,7 +82,10 @@ void SubscribeCall::OnRequested(bool ok) {
     --operations_;
     return;
   }
+  matched_ = true;
+  thread_.CallMatched();
   Request(service_, context_, thread_, registry_);
+  peer_ = server_context_.peer();
   last_sent_ = std::chrono::steady_clock::now();
   if (const absl::Status status = Open(); !status.ok()) Finish(status);
 }
@@ -140,7 +143,7 @@ void SubscribeCall::Start(Subscription::Options options) {
   subscription_.emplace(context_.fan_out, std::move(options));
   stats_ = context_.metrics.StreamOpened(request_.subscriber_name, start);
   Log(LogLevel::kInfo, "subscription started",
-      {{"subscriber", request_.subscriber_name}, {"peer", std::string(server_context_.peer())}, {"sequence", start}});
+      {{"subscriber", request_.subscriber_name}, {"peer", peer_}, {"sequence", start}});
   if (context_.max_stream_age != absl::InfiniteDuration()) {
     // Spread, so that streams which began together do not come back together.
     const absl::Duration age = context_.max_stream_age * absl::Uniform(absl::BitGen(), 0.9, 1.1);
@@ -166,6 +169,11 @@ void SubscribeCall::Start(Subscription::Options options) {
 
 void SubscribeCall::Pump() {
   if (writing_ || finishing_ || !subscription_.has_value()) return;
+  // Here, too: a stream that always has something to write would never be idle at its deadline.
+  if (!going_away_.has_value() && std::chrono::steady_clock::now() >= ends_at_) {
+    GoAway("MAX_STREAM_AGE", kReconnectAfterAge);
+    return;
+  }
   if (going_away_.has_value()) {
     if (told_going_away_) {
       Finish(*going_away_);
@@ -269,9 +277,7 @@ void SubscribeCall::Cut() {
   end_reason_ = "SLOW_SUBSCRIBER";
   context_.metrics.SlowSubscriber();
   Log(LogLevel::kWarning, "subscriber stopped reading; its stream is cut",
-      {{"subscriber", request_.subscriber_name},
-       {"peer", std::string(server_context_.peer())},
-       {"sequence", sequence}});
+      {{"subscriber", request_.subscriber_name}, {"peer", peer_}, {"sequence", sequence}});
   const std::string text =
       absl::StrCat("SLOW_SUBSCRIBER: the peer took nothing for ", absl::FormatDuration(context_.write_stall_timeout),
                    "; sent up to sequence ", sequence, "; handle events faster, or resume from the last position");

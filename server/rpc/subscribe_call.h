@@ -108,6 +108,8 @@ class SubscribeCall final : private QueueThread::Waiter, private QueueThread::Ti
   Operation done_{this, &SubscribeCall::OnDone};
   int operations_ = 0;  // tags and tasks under way
 
+  bool matched_ = false;  // a peer made this call
+  std::string peer_;      // kept, because a call that was cut forgets it
   CheckedSubscribe request_;
   std::optional<Subscription> subscription_;
   std::string log_id_;

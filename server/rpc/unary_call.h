@@ -43,13 +43,14 @@ class UnaryCall final : private QueueThread::Tag {
 
  private:
   UnaryCall(const Method& method, QueueThread& thread) : method_(method), thread_(thread) { thread_.CallBegan(); }
-  ~UnaryCall() override { thread_.CallEnded(); }
+  ~UnaryCall() override { thread_.CallEnded(answered_); }
 
   void OnComplete(bool ok) override {
     if (!ok || answered_) {
       delete this;
       return;
     }
+    thread_.CallMatched();
     WaitForNext(method_, thread_);
     answered_ = true;
     method_.handle(request_, [this](absl::StatusOr<Response> response) {

@@ -25,7 +25,8 @@ class LiveCommit {
   const std::shared_ptr<const EncodedEvents>& Get(bool omit_personal_data) const;
   uint64_t from() const { return events_->from; }
   const LogPosition& last() const { return events_->last; }
-  size_t bytes() const { return events_->bytes.size(); }
+  // About what it takes in memory, but for the copy without personal data.
+  size_t bytes() const { return events_->bytes.size() + events_->entries.size() * sizeof(EncodedEntry); }
 
  private:
   const std::shared_ptr<const EncodedEvents> events_;
@@ -38,7 +39,9 @@ class LiveCommit {
 class FanOut {
  public:
   struct Options {
-    size_t window_bytes = 16 << 20;  // of encoded events; the newest commit stays however large it is
+    // Of encoded events; the newest commit stays however large it is. Where someone asked for events without personal
+    // data, those copies come on top.
+    size_t window_bytes = 16 << 20;
   };
 
   // Is told that there may be something new. Called on the log's thread: must be quick and must not block.

@@ -1,12 +1,18 @@
-// Handover from history to live: thousands of subscriptions while events arrive, none with a gap or a double.
+// Handover from history to live: thousands of subscriptions while events arrive, none with a gap or a double. Over both
+// logs.
+#include <unistd.h>
+
 #include <atomic>
+#include <filesystem>
+#include <memory>
+#include <random>
 #include <string>
 #include <thread>
 #include <utility>
 #include <vector>
 
-#include "absl/random/random.h"
 #include "gtest/gtest.h"
+#include "server/log/open_storage.h"
 #include "tests/testing/streaming_server.h"
 #include "tests/testing/test_events.h"
 
@@ -20,7 +26,8 @@ constexpr const char* kNames[] = {"refunded.pass", "refunded.subscription", "ref
 
 std::string NameOf(uint64_t sequence) { return kNames[sequence % 3]; }
 
-// Appends without pause until told to stop; an event's number is its sequence.
+// Appends as many events as it was asked for, on a thread of its own; an event's number is its sequence. Its pace
+// follows the readers', so that on any machine they meet the window's edge.
 class Appender {
  public:
   Appender(EventLog& log, uint64_t from) : log_(log), next_(from), thread_([this] { Run(); }) {}
@@ -29,25 +36,43 @@ class Appender {
     thread_.join();
   }
 
+  void Append(int events) { wanted_ += events; }
+
  private:
   void Run() {
-    for (; !stopping_; ++next_) AppendAndWait(log_, MakeNewEvent(next_, NameOf(next_)));
+    while (!stopping_) {
+      if (wanted_ <= 0) {
+        std::this_thread::yield();
+        continue;
+      }
+      AppendAndWait(log_, MakeNewEvent(next_, NameOf(next_)));
+      ++next_;
+      --wanted_;
+    }
   }
 
   EventLog& log_;
   uint64_t next_;
+  std::atomic<int> wanted_ = 0;
   std::atomic<bool> stopping_ = false;
   std::thread thread_;
 };
 
+// Whether a stream gave history, live events, or both.
+struct Seen {
+  bool history = false;
+  bool live = false;
+};
+
 // Reads `wanted` events after `start` and checks that they are exactly those that the filter admits, in order.
-void ReadAndCheck(StreamReader& stream, uint64_t start, const std::string& name, int wanted) {
+void ReadAndCheck(StreamReader& stream, uint64_t start, const std::string& name, int wanted, Seen* seen) {
   uint64_t next = start;
   uint64_t previous = start;
   while (wanted > 0) {
     const SubscribeResponse response = stream.Read();
     if (testing::Test::HasFailure()) return;
     if (!response.has_batch()) continue;
+    (response.batch().live() ? seen->live : seen->history) = true;
     ASSERT_EQ(response.batch().previous_sequence(), previous);
     for (const auto& delivery : response.batch().deliveries()) {
       do {
@@ -62,51 +87,79 @@ void ReadAndCheck(StreamReader& stream, uint64_t start, const std::string& name,
   }
 }
 
-TEST(HandoverTest, ThousandsOfSubscriptionsWhileEventsArrive) {
-  constexpr uint64_t kStored = 300;
+class HandoverTest : public testing::TestWithParam<const char*> {
+ protected:
+  // A server over the log named by the parameter, with 300 events of which the window will hold none.
+  std::unique_ptr<StreamingServer> StartServer(size_t window_bytes) {
+    StorageOptions storage;
+    storage.log = GetParam();
+    storage.data_dir = testing::TempDir() + "handover_test_" + std::to_string(getpid());
+    data_dir_ = storage.data_dir;
+    absl::StatusOr<Storage> opened = OpenStorage(storage);
+    EXPECT_TRUE(opened.ok()) << opened.status();
+    StreamingServer::Options options;
+    options.log = std::move(opened->log);
+    options.fan_out.window_bytes = window_bytes;
+    for (uint64_t i = 1; i <= kStored; ++i) options.stored.push_back(MakeNewEvent(i, NameOf(i)));
+    return std::make_unique<StreamingServer>(std::move(options));
+  }
+
+  ~HandoverTest() override { std::filesystem::remove_all(data_dir_); }
+
+  static constexpr uint64_t kStored = 300;
+  std::string data_dir_;
+};
+
+TEST_P(HandoverTest, ThousandsOfSubscriptionsWhileEventsArrive) {
   constexpr int kSubscriptionsPerThread = 1000;
   constexpr int kThreads = 3;
-  StreamingServer::Options options;
-  options.fan_out.window_bytes = 32 << 10;  // about a hundred events: streams start on either side of its edge
-  for (uint64_t i = 1; i <= kStored; ++i) options.stored.push_back(MakeNewEvent(i, NameOf(i)));
-  StreamingServer server(std::move(options));
-  Appender appender(server.log(), kStored + 1);
-
-  std::vector<std::thread> threads;
-  for (int thread = 0; thread < kThreads; ++thread) {
-    threads.emplace_back([&server, thread] {
-      const auto stub = server.NewStub();
-      absl::BitGen random;
-      for (int i = 0; i < kSubscriptionsPerThread && !testing::Test::HasFailure(); ++i) {
-        SubscribeRequest request = FromEarliest();
-        const uint64_t last = server.fan_out().last().sequence;
-        // Near the end, so that history meets live at once.
-        const uint64_t start = last - absl::Uniform<uint64_t>(random, 0, 250);
-        *request.mutable_after() = server.PositionAt(start);
-        const std::string name = i % 2 == 0 ? "" : NameOf(static_cast<uint64_t>(i + thread));
-        if (!name.empty()) request.mutable_filter()->add_event_names(name);
-        request.set_max_batch_events(absl::Uniform<uint32_t>(random, 1, 64));
-        StreamReader stream(*stub, request);
-        ReadAndCheck(stream, start, name, static_cast<int>(last - start) / (name.empty() ? 1 : 3) + 3);
-      }
-    });
+  constexpr int kLeastCrossings = 300;
+  const auto seed = std::random_device{}();
+  SCOPED_TRACE(testing::Message() << "seed " << seed);
+  // About a hundred events: streams start on either side of the window's edge.
+  const std::unique_ptr<StreamingServer> server = StartServer(32 << 10);
+  std::atomic<int> crossings = 0;  // streams that gave history first and live events then
+  {
+    Appender appender(server->log(), kStored + 1);
+    std::vector<std::thread> threads;
+    for (unsigned thread = 0; thread < kThreads; ++thread) {
+      threads.emplace_back([&server, &appender, &crossings, thread, seed] {
+        const auto stub = server->NewStub();
+        std::mt19937 random(seed + thread);
+        for (int i = 0; i < kSubscriptionsPerThread && !testing::Test::HasFailure(); ++i) {
+          SubscribeRequest request = FromEarliest();
+          const uint64_t last = server->fan_out().last().sequence;
+          // Near the end, so that history meets live at once.
+          const uint64_t start = last - random() % 250;
+          *request.mutable_after() = server->PositionAt(start);
+          const std::string name = i % 2 == 0 ? "" : NameOf(static_cast<uint64_t>(i) + thread);
+          if (!name.empty()) request.mutable_filter()->add_event_names(name);
+          request.set_max_batch_events(1 + random() % 63);
+          StreamReader stream(*stub, request);
+          appender.Append(6);  // while the stream starts; two of them or more match
+          Seen seen;
+          ReadAndCheck(stream, start, name, static_cast<int>(last - start) / (name.empty() ? 1 : 3) + 2, &seen);
+          if (seen.history && seen.live) ++crossings;
+        }
+      });
+    }
+    for (std::thread& thread : threads) thread.join();
   }
-  for (std::thread& thread : threads) thread.join();
+  EXPECT_GE(crossings, kLeastCrossings) << "too few streams passed from history to live to prove anything";
 }
 
-TEST(HandoverTest, ResumingAfterEveryPositionGivesWhatFollowsIt) {
-  StreamingServer::Options options;
-  options.fan_out.window_bytes = 4 << 10;
-  for (uint64_t i = 1; i <= 120; ++i) options.stored.push_back(MakeNewEvent(i, NameOf(i)));
-  StreamingServer server(std::move(options));
-  for (uint64_t i = 121; i <= 200; ++i) AppendAndWait(server.log(), MakeNewEvent(i, NameOf(i)));
-  const auto stub = server.NewStub();
-  for (uint64_t start = 0; start < 200; ++start) {
+TEST_P(HandoverTest, ResumingAfterEveryPositionGivesWhatFollowsIt) {
+  const std::unique_ptr<StreamingServer> server = StartServer(4 << 10);
+  constexpr uint64_t kLast = kStored + 80;
+  for (uint64_t i = kStored + 1; i <= kLast; ++i) AppendAndWait(server->log(), MakeNewEvent(i, NameOf(i)));
+  const auto stub = server->NewStub();
+  for (uint64_t start = 0; start < kLast; ++start) {
     SubscribeRequest request = FromEarliest();
-    *request.mutable_after() = server.PositionAt(start);
+    *request.mutable_after() = server->PositionAt(start);
     request.set_stop_when_caught_up(true);
     StreamReader stream(*stub, request);
-    ReadAndCheck(stream, start, "", static_cast<int>(200 - start));
+    Seen seen;
+    ReadAndCheck(stream, start, "", static_cast<int>(kLast - start), &seen);
     SubscribeResponse response;
     int more = 0;
     while (stream.TryRead(&response)) more += response.batch().deliveries_size();
@@ -114,6 +167,9 @@ TEST(HandoverTest, ResumingAfterEveryPositionGivesWhatFollowsIt) {
     EXPECT_TRUE(stream.Finish().ok());
   }
 }
+
+INSTANTIATE_TEST_SUITE_P(Logs, HandoverTest, testing::Values("memory", "sqlite"),
+                         [](const auto& param_info) { return std::string(param_info.param); });
 
 }  // namespace
 }  // namespace refund_relay
