@@ -106,6 +106,8 @@ class Handler {
   bool RawNumber(const char*, rapidjson::SizeType, bool) {
     const size_t begin = stream_.Tell();
     const std::string_view number = text_.substr(begin, NumberLength(text_.substr(begin)));
+    // RapidJSON would stop behind the legal beginning of `1e5.5` only afterwards.
+    if (!IsJsonNumber(number)) return Refuse(begin, "a legal number is expected");
     if (!beyond_double_.has_value() && IsBeyondDouble(number)) beyond_double_ = begin;
     visitor_.Scalar(JsonKind::kNumber, begin, number);
     return true;
