@@ -86,17 +86,26 @@ absl::Status App::Start() {
 }
 
 absl::Status App::LoadCredentials() {
-  std::vector<std::string> paths = config_.webhook_secret_files;
-  paths.insert(paths.end(), config_.webhook_basic_files.begin(), config_.webhook_basic_files.end());
-  for (const std::string& path : paths) {
-    const absl::StatusOr<std::string> content = ReadFile(path);
-    if (!content.ok()) return content.status();
-    if (absl::Status status = credentials_.Update(path, *content); !status.ok()) return status;
-    ops_metrics_.FileLoaded(path, true);
-    watcher_->Watch(path, content,
-                    [this, path](absl::StatusOr<std::string> changed) { OnCredentialFile(path, changed); });
+  for (const auto& [flag, paths] : {std::pair("--webhook_secret_files", &config_.webhook_secret_files),
+                                    std::pair("--webhook_basic_files", &config_.webhook_basic_files)}) {
+    for (const std::string& path : *paths) {
+      if (const absl::Status status = LoadCredentialFile(path); !status.ok()) {
+        return absl::Status(status.code(), absl::StrCat(flag, ": ", status.message(),
+                                                        "; correct the file, or the flag if it is another file"));
+      }
+    }
   }
   return credentials_.CheckComplete();
+}
+
+absl::Status App::LoadCredentialFile(const std::string& path) {
+  const absl::StatusOr<std::string> content = ReadFile(path);
+  if (!content.ok()) return content.status();
+  if (absl::Status status = credentials_.Update(path, *content); !status.ok()) return status;
+  ops_metrics_.FileLoaded(path, true);
+  watcher_->Watch(path, content,
+                  [this, path](absl::StatusOr<std::string> changed) { OnCredentialFile(path, changed); });
+  return absl::OkStatus();
 }
 
 void App::OnCredentialFile(const std::string& path, const absl::StatusOr<std::string>& content) {

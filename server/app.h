@@ -52,6 +52,7 @@ class App {
   enum class Phase { kStarting, kServing, kDraining };
 
   absl::Status LoadCredentials();
+  absl::Status LoadCredentialFile(const std::string& path);
   absl::Status StartAdmin();
   absl::Status OpenLog();
   absl::Status StartGrpc();

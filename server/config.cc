@@ -21,6 +21,8 @@ namespace {
 
 constexpr char kVariablePrefix[] = "REFUND_RELAY_";
 constexpr int kUsageExitCode = 2;
+// Where refundctl finds the server: of no concern here, but often set in the same environment.
+constexpr std::string_view kVariableOfRefundctl = "REFUND_RELAY_ADDRESS";
 // Named by the contract but not built yet: whoever sets one must not believe that it works.
 constexpr std::string_view kVariablesNotBuiltYet[] = {"REFUND_RELAY_DEDUPE_AGE",
                                                       "REFUND_RELAY_MAX_QUARANTINED_WEBHOOKS",
@@ -34,7 +36,7 @@ class ConfigReader {
   void ReadVariables(const std::map<std::string, std::string>& environment) {
     std::map<std::string, std::string> unknown;
     for (const auto& [name, value] : environment) {
-      if (absl::StartsWith(name, kVariablePrefix)) unknown.emplace(name, value);
+      if (absl::StartsWith(name, kVariablePrefix) && name != kVariableOfRefundctl) unknown.emplace(name, value);
     }
     for (const auto& flag : ConfigFlags()) {
       const auto variable = unknown.extract(flag.VariableName());
@@ -136,7 +138,7 @@ std::string HelpText() {
       "Usage: refund-relay --data_dir=FOLDER --webhook_secret_files=FILE [flags]\n\n"
       "Each flag can also be set in the environment, --data_dir as REFUND_RELAY_DATA_DIR; the command line wins.\n"
       "Booleans: --name or --noname. Exit codes: 0 stopped in order, 1 failed, 2 wrong flags, 3 stopped at once by a\n"
-      "second signal.\n\n"
+      "second signal. SIGTERM or SIGINT stops it in order; SIGHUP reads the files with credentials again at once.\n\n"
       "Flags, with their defaults:\n";
   const Config defaults;
   for (const auto& flag : ConfigFlags()) {

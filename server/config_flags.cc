@@ -25,7 +25,9 @@ constexpr uint64_t kMaxWebhooksPerSecond = 1'000'000;
 ConfigFlag Address(std::string name, ListenAddress Config::* field, std::string help) {
   return {.name = std::move(name),
           .help = std::move(help),
-          .accepts = "an IP address and a port, such as 127.0.0.1:8080, [::1]:8080 or 0.0.0.0:8080; port 0 picks one",
+          .accepts =
+              "an IP address or localhost, and a port, such as 127.0.0.1:8080, [::1]:8080 or 0.0.0.0:8080; port 0 "
+              "picks one",
           .set =
               [field](const std::string& text, Config& config) {
                 auto parsed = ParseListenAddress(text);

@@ -28,11 +28,13 @@ absl::Status CredentialStore::Update(std::string_view path, std::string_view con
   absl::Status status;
   size_t matches = 0;
   size_t credentials = 0;
+  bool had_any = false;
   {
     absl::MutexLock lock(&mutex_);
     for (File& file : files_) {
       if (file.path != path) continue;
       ++matches;
+      had_any = had_any || file.loaded;
       if (file.basic) {
         auto pairs = ParseBasicFile(path, content);
         status.Update(pairs.status());
@@ -56,7 +58,7 @@ absl::Status CredentialStore::Update(std::string_view path, std::string_view con
   }
   if (status.ok()) {
     Log(LogLevel::kInfo, "webhook credentials read", {{"file", path}, {"credentials", credentials}});
-  } else {
+  } else if (had_any) {
     Log(LogLevel::kError, "webhook credentials NOT read; what was read before stays in force",
         {{"file", path}, {"cause", std::string(status.message())}});
   }

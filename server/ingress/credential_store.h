@@ -15,7 +15,8 @@
 namespace refund_relay {
 
 // Fed by a file watcher, asked by the authenticator. Thread-safe. A file that becomes unusable keeps its last good
-// content, with an error in the log that names the file and the line, never what stands there.
+// content, with an error in the log that names the file and the line, never what stands there; one that never was good
+// is for the caller to report.
 class CredentialStore {
  public:
   // The paths given to --webhook_secret_files and --webhook_basic_files.

@@ -2,6 +2,7 @@
 
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "server/ingress/authenticator.h"
@@ -131,13 +132,11 @@ class WebhookHandler::Exchange final : public RequestExchange {
     }
     if (result == WebhookResult::kMethodNotAllowed) answer.fields.emplace_back("Allow", "POST");
     const absl::Duration duration = Count(result);
-    Log(row.status >= 500 ? LogLevel::kWarning : LogLevel::kInfo, "webhook",
-        {{"request_id", request_id_},
-         {"result", row.label},
-         {"status", row.status},
-         {"event_id", event_id},
-         {"detail", cause.empty() ? detail : cause},
-         {"duration_ms", absl::ToDoubleMilliseconds(duration)}});
+    std::vector<LogField> fields = {{"request_id", request_id_}, {"result", row.label}, {"status", row.status}};
+    if (!event_id.empty()) fields.emplace_back("event_id", event_id);
+    fields.emplace_back("detail", cause.empty() ? detail : cause);
+    fields.emplace_back("duration_ms", absl::ToDoubleMilliseconds(duration));
+    Log(row.status >= 500 ? LogLevel::kWarning : LogLevel::kInfo, "webhook", fields);
     return answer;
   }
 

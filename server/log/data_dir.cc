@@ -117,6 +117,14 @@ absl::Status SyncDirectory(const std::string& path) {
 }
 
 absl::StatusOr<DataDir> DataDir::Open(const Options& options) {
+  auto opened = TryOpen(options);
+  // What the system refuses, it refuses to this user in this place: say which setting chose the place.
+  if (!absl::IsUnavailable(opened.status())) return opened;
+  return absl::UnavailableError(absl::StrCat("--data_dir: ", opened.status().message(),
+                                             "; name a folder on a local disk that the server's user may write to"));
+}
+
+absl::StatusOr<DataDir> DataDir::TryOpen(const Options& options) {
   if (options.path.empty()) return absl::InvalidArgumentError("no data directory was given; set --data_dir");
   const std::filesystem::path path = std::filesystem::path(options.path).lexically_normal();
   const std::string text = path.string();

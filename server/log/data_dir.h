@@ -38,7 +38,7 @@ class DataDir {
 
   // Creates the directory (mode 0700, with its parents) if it is missing, and locks it.
   // Errors: FAILED_PRECONDITION when another server holds it or it is on a network file system; UNAVAILABLE when it
-  // cannot be created or opened.
+  // cannot be created or opened. The message names the flag and the way out.
   static absl::StatusOr<DataDir> Open(const Options& options);
 
   DataDir(DataDir&& other) noexcept;
@@ -50,6 +50,8 @@ class DataDir {
   absl::StatusOr<std::string> CreateFile(std::string_view name) const;
 
  private:
+  static absl::StatusOr<DataDir> TryOpen(const Options& options);
+
   DataDir(std::string path, int lock_fd) : path_(std::move(path)), lock_fd_(lock_fd) {}
 
   std::string path_;

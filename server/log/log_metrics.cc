@@ -8,36 +8,40 @@ namespace {
 using prometheus::Histogram;
 
 prometheus::Gauge& AddGauge(prometheus::Registry& registry, const std::string& name, const std::string& help) {
-  return prometheus::BuildGauge().Name("refund_relay_" + name).Help(help).Register(registry).Add({});
+  return prometheus::BuildGauge().Name(name).Help(help).Register(registry).Add({});
 }
 
 Histogram& AddHistogram(prometheus::Registry& registry, const std::string& name, const std::string& help,
                         const Histogram::BucketBoundaries& boundaries) {
-  return prometheus::BuildHistogram().Name("refund_relay_" + name).Help(help).Register(registry).Add({}, boundaries);
+  return prometheus::BuildHistogram().Name(name).Help(help).Register(registry).Add({}, boundaries);
 }
 
 }  // namespace
 
 LogMetrics::LogMetrics(prometheus::Registry& registry)
-    : append_batch_events_(AddHistogram(registry, "append_batch_events", "Writes that shared one commit.",
+    : append_batch_events_(AddHistogram(registry, "refund_relay_append_batch_events", "Writes that shared one commit.",
                                         {1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024})),
       append_duration_seconds_(
-          AddHistogram(registry, "append_duration_seconds", "From an append to its answer.",
+          AddHistogram(registry, "refund_relay_append_duration_seconds", "From an append to its answer.",
                        {0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5})),
       sync_failures_total_(prometheus::BuildCounter()
                                .Name("refund_relay_sync_failures_total")
                                .Help("Failed syncs; the server stops after the first one.")
                                .Register(registry)
                                .Add({})),
-      append_queue_events_(AddGauge(registry, "append_queue_events", "Appends that wait for their answer.")),
-      append_queue_limit_events_(
-          AddGauge(registry, "append_queue_limit_events", "Waiting appends at which webhooks are refused.")),
-      log_first_sequence_(AddGauge(registry, "log_first_sequence", "Sequence of the oldest event stored.")),
-      log_last_sequence_(AddGauge(registry, "log_last_sequence", "Sequence of the newest event stored.")),
-      log_bytes_(AddGauge(registry, "log_bytes", "Size of the database file.")),
-      wal_bytes_(AddGauge(registry, "wal_bytes", "Size of the write-ahead log; grows while a reader or backup lasts.")),
-      data_dir_free_bytes_(AddGauge(registry, "data_dir_free_bytes", "Free space where the log is stored.")),
-      oldest_event_timestamp_seconds_(AddGauge(registry, "oldest_event_timestamp_seconds",
+      append_queue_events_(
+          AddGauge(registry, "refund_relay_append_queue_events", "Appends that wait for their answer.")),
+      append_queue_limit_events_(AddGauge(registry, "refund_relay_append_queue_limit_events",
+                                          "Waiting appends at which webhooks are refused.")),
+      log_first_sequence_(
+          AddGauge(registry, "refund_relay_log_first_sequence", "Sequence of the oldest event stored.")),
+      log_last_sequence_(AddGauge(registry, "refund_relay_log_last_sequence", "Sequence of the newest event stored.")),
+      log_bytes_(AddGauge(registry, "refund_relay_log_bytes", "Size of the database file.")),
+      wal_bytes_(AddGauge(registry, "refund_relay_wal_bytes",
+                          "Size of the write-ahead log; grows while a reader or backup lasts.")),
+      data_dir_free_bytes_(
+          AddGauge(registry, "refund_relay_data_dir_free_bytes", "Free space where the log is stored.")),
+      oldest_event_timestamp_seconds_(AddGauge(registry, "refund_relay_oldest_event_timestamp_seconds",
                                                "When the oldest stored event was stored; 0 when there is none.")) {}
 
 void LogMetrics::Committed(size_t events) { append_batch_events_.Observe(static_cast<double>(events)); }

@@ -14,8 +14,8 @@ namespace ip = boost::asio::ip;
 
 absl::Status AddressError(std::string_view text) {
   return absl::InvalidArgumentError(absl::StrCat("\"", absl::string_view(text.data(), text.size()),
-                                                 "\" is not a listening address; accepted: IP address and port, such "
-                                                 "as 127.0.0.1:8080, [::1]:8080 or 0.0.0.0:8080"));
+                                                 "\" is not a listening address; accepted: an IP address or localhost, "
+                                                 "and a port, such as 127.0.0.1:8080, [::1]:8080 or 0.0.0.0:8080"));
 }
 
 // The port in decimal digits alone; false if it is none.

@@ -81,7 +81,7 @@ struct ValueWriter {
   }
 };
 
-std::string Line(LogLevel level, std::string_view message, std::initializer_list<LogField> fields) {
+std::string Line(LogLevel level, std::string_view message, absl::Span<const LogField> fields) {
   std::string line =
       absl::FormatTime("{\"time\":\"%Y-%m-%dT%H:%M:%E6SZ\",\"level\":\"", absl::Now(), absl::UTCTimeZone());
   line.append(LevelName(level)).append("\",\"message\":");
@@ -119,6 +119,10 @@ void WriteToStderr(std::string_view line) {
 }  // namespace
 
 void Log(LogLevel level, std::string_view message, std::initializer_list<LogField> fields) {
+  Log(level, message, absl::MakeConstSpan(fields.begin(), fields.size()));
+}
+
+void Log(LogLevel level, std::string_view message, absl::Span<const LogField> fields) {
   if (level < g_level.load(std::memory_order_relaxed)) return;
   std::string line = Line(level, message, fields);
   if (const auto sink = Holder().Get()) {

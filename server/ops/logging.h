@@ -12,6 +12,7 @@
 #include <variant>
 
 #include "absl/status/status.h"
+#include "absl/types/span.h"
 
 namespace refund_relay {
 
@@ -46,6 +47,8 @@ inline constexpr size_t kMaxLogStringBytes = 1024;
 // that no longer fit are left out, and `"truncated":true` says so. Blocks for as long as stderr does; a line that
 // cannot be written is lost.
 void Log(LogLevel level, std::string_view message, std::initializer_list<LogField> fields = {});
+// Likewise, for fields that are there only sometimes.
+void Log(LogLevel level, std::string_view message, absl::Span<const LogField> fields);
 
 // Lines below `level` are dropped. Default kInfo.
 void SetLogLevel(LogLevel level);

@@ -9,11 +9,6 @@
 #include "server/ops/process_metrics.h"
 
 namespace refund_relay {
-namespace {
-
-constexpr char kPrefix[] = "refund_relay_";
-
-}  // namespace
 
 Metrics::Metrics() : process_(std::make_shared<const ProcessMetrics>()) { Add(process_); }
 
@@ -39,21 +34,6 @@ std::string Metrics::Text() {
   std::ostringstream out;
   prometheus::TextSerializer().Serialize(out, families);
   return std::move(out).str();
-}
-
-prometheus::Family<prometheus::Counter>& CounterFamily(prometheus::Registry& registry, const std::string& name,
-                                                       const std::string& help) {
-  return prometheus::BuildCounter().Name(kPrefix + name).Help(help).Register(registry);
-}
-
-prometheus::Family<prometheus::Gauge>& GaugeFamily(prometheus::Registry& registry, const std::string& name,
-                                                   const std::string& help) {
-  return prometheus::BuildGauge().Name(kPrefix + name).Help(help).Register(registry);
-}
-
-prometheus::Family<prometheus::Histogram>& HistogramFamily(prometheus::Registry& registry, const std::string& name,
-                                                           const std::string& help) {
-  return prometheus::BuildHistogram().Name(kPrefix + name).Help(help).Register(registry);
 }
 
 }  // namespace refund_relay

@@ -9,10 +9,6 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
 #include "prometheus/collectable.h"
-#include "prometheus/counter.h"
-#include "prometheus/family.h"
-#include "prometheus/gauge.h"
-#include "prometheus/histogram.h"
 #include "prometheus/registry.h"
 
 namespace refund_relay {
@@ -41,15 +37,6 @@ class Metrics {
   absl::Mutex mutex_;
   std::vector<std::weak_ptr<const prometheus::Collectable>> sources_ ABSL_GUARDED_BY(mutex_);
 };
-
-// A family by its name (without the prefix `refund_relay_`, which these add) and its help; a second call with the same
-// name returns the same family.
-prometheus::Family<prometheus::Counter>& CounterFamily(prometheus::Registry& registry, const std::string& name,
-                                                       const std::string& help);
-prometheus::Family<prometheus::Gauge>& GaugeFamily(prometheus::Registry& registry, const std::string& name,
-                                                   const std::string& help);
-prometheus::Family<prometheus::Histogram>& HistogramFamily(prometheus::Registry& registry, const std::string& name,
-                                                           const std::string& help);
 
 }  // namespace refund_relay
 

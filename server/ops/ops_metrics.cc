@@ -1,14 +1,18 @@
 #include "server/ops/ops_metrics.h"
 
-#include "server/ops/metrics.h"
 #include "server/ops/version.h"
 
 namespace refund_relay {
 
 OpsMetrics::OpsMetrics(prometheus::Registry& registry)
-    : last_reload_successful_(GaugeFamily(registry, "config_last_reload_successful",
-                                          "1 while the newest content of a watched file is the one in use, else 0.")) {
-  GaugeFamily(registry, "build_info", "Always 1; its labels tell what runs.")
+    : last_reload_successful_(prometheus::BuildGauge()
+                                  .Name("refund_relay_config_last_reload_successful")
+                                  .Help("1 while the newest content of a watched file is the one in use, else 0.")
+                                  .Register(registry)) {
+  prometheus::BuildGauge()
+      .Name("refund_relay_build_info")
+      .Help("Always 1; its labels tell what runs.")
+      .Register(registry)
       .Add({{"version", std::string(Version())}, {"compiler", __VERSION__}})
       .Set(1);
 }

@@ -1,3 +1,4 @@
+// HttpAnswers: reads no more of HTTP/1.1 than a load generator must.
 #include "tests/bench/http_answers.h"
 
 #include <arpa/inet.h>

@@ -1,3 +1,4 @@
+// SyncProbe: appends and syncs, timed.
 #include "tests/bench/sync_probe.h"
 
 #include <fcntl.h>

@@ -1,3 +1,4 @@
+// WebhookRequests: bodies from the vendor's sample, signed once before the clock runs.
 #include "tests/bench/webhook_requests.h"
 
 #include <random>

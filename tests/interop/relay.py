@@ -29,6 +29,18 @@ DEADLINE = 120 if SANITIZE else 30
 _SANITIZER_MARKS = ("Sanitizer", "runtime error:")
 
 
+def _environment():
+    """This process's, without what would be settings of a server."""
+    return {k: v for k, v in os.environ.items() if not k.startswith("REFUND_RELAY_")}
+
+
+def run_to_end(*flags):
+    """Runs a server that is to refuse to start, with these flags alone; returns its exit code and what it wrote."""
+    command = [os.path.join(BIN, "refund-relay"), *flags]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE, env=_environment())
+    return done.returncode, done.stderr
+
+
 class Relay:
     """One server and its data folder. Use as a context manager; `start` again after `kill` or `stop`."""
 
@@ -42,8 +54,8 @@ class Relay:
         self._lines_changed = threading.Condition()
         self._reader = None
         self._channels = []
-        self._write_file("secrets", secret + "\n")
-        self._write_file("basic", f"{BASIC_USER}:{BASIC_PASSWORD}\n")
+        self.write_file("secrets", secret + "\n")
+        self.write_file("basic", f"{BASIC_USER}:{BASIC_PASSWORD}\n")
 
     def __enter__(self):
         self.start()
@@ -62,11 +74,13 @@ class Relay:
                 print(f"the server's last lines:\n{self.tail()}", flush=True)
             shutil.rmtree(self.folder, ignore_errors=True)
 
-    def _write_file(self, name, text):
+    def write_file(self, name, text):
+        """Writes a file of this server's folder, or replaces it as a whole: `secrets` and `basic` are read by it."""
         path = os.path.join(self.folder, name)
-        with open(path, "w", encoding="utf-8") as file:
+        with open(path + ".new", "w", encoding="utf-8") as file:
             file.write(text)
-        os.chmod(path, 0o600)
+        os.chmod(path + ".new", 0o600)
+        os.replace(path + ".new", path)
         return path
 
     @property
@@ -89,9 +103,8 @@ class Relay:
             "--drain_delay=0s",
             *self.flags,
         ]
-        environment = {k: v for k, v in os.environ.items() if not k.startswith("REFUND_RELAY_")}
         self.process = subprocess.Popen(
-            command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL, env=environment
+            command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL, env=_environment()
         )
         self._reader = threading.Thread(target=self._read_lines, args=(self.process.stderr,), daemon=True)
         self._reader.start()

@@ -3,7 +3,7 @@
 import unittest
 
 import webhooks
-from relay import BASIC_PASSWORD, Relay, basic_header
+from relay import BASIC_PASSWORD, Relay, basic_header, run_to_end
 from stream import event_ids
 
 
@@ -62,13 +62,10 @@ class AuthenticationTest(unittest.TestCase):
                 self.refused(headers)
 
     def test_no_credentials_configured_means_no_start(self):
-        relay = Relay(secret="")
-        relay.flags.append("--webhook_basic_files=")
-        try:
-            with self.assertRaisesRegex(AssertionError, "before it was ready"):
-                relay.start()
-        finally:
-            relay.__exit__(None)
+        code, text = run_to_end("--log=memory", "--http_address=127.0.0.1:0", "--grpc_address=127.0.0.1:0",
+                                "--admin_address=127.0.0.1:0")
+        self.assertEqual(2, code, text)
+        self.assertIn("--webhook_secret_files: no webhook credentials are configured", text)
 
 
 if __name__ == "__main__":

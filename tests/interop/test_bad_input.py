@@ -1,4 +1,6 @@
-"""Bad input over raw sockets: one of each row of the contract's table, and the server goes on serving after each."""
+"""Bad input over raw sockets: each answer of the contract's table that a sender can bring about, and the server goes on
+serving after each. (401 is in test_authentication.py; 500, 503 for a failed log and 504 need a log that fails, which
+tests/unit/ingress has.)"""
 
 import json
 import socket
@@ -135,6 +137,41 @@ class BadInputTest(unittest.TestCase):
 
     def test_header_too_large(self):
         self.refused(431, webhook_request(GOOD, "X-Long: " + "x" * 9000), closes=True)
+
+    def test_too_slow_is_408(self):
+        # The rest of the body never comes; the server waits for its fixed 10 s.
+        self.refused(408, webhook_request(GOOD)[:-1], closes=True)
+
+    def test_too_many_is_429(self):
+        with Relay("--max_webhooks_per_second=1") as relay:
+            bodies = [webhooks.encode(webhooks.webhook(n)) for n in range(20)]
+            with socket.create_connection(relay.address("http"), DEADLINE) as connection:
+                connection.sendall(b"".join(webhook_request(body) for body in bodies))
+                stream = connection.makefile("rb")
+                answers = [read_answer(stream) for _ in bodies]
+            statuses = [status for status, _, _ in answers]
+            self.assertEqual(200, statuses[0])
+            self.assertEqual({200, 429}, set(statuses))
+            for status, headers, body in answers:
+                if status == 429:
+                    json_problem(self, status, headers, body)
+                    self.assertGreater(int(headers["retry-after"]), 0)
+            self.assertEqual(statuses.count(200), len(event_ids(relay)))
+
+    def test_too_many_connections_is_503(self):
+        with Relay("--max_http_connections=1") as relay:
+            with socket.create_connection(relay.address("http"), DEADLINE) as first:
+                stream = first.makefile("rb")
+                first.sendall(webhook_request(GOOD))
+                self.assertEqual(200, read_answer(stream)[0])
+                with socket.create_connection(relay.address("http"), DEADLINE) as second:
+                    status, headers, body = read_answer(second.makefile("rb"))
+                    self.assertEqual(503, status)
+                    json_problem(self, status, headers, body)
+                    self.assertGreater(int(headers["retry-after"]), 0)
+                    self.assertEqual("close", headers["connection"].lower())
+                first.sendall(webhook_request(GOOD))
+                self.assertEqual("duplicate", json.loads(read_answer(stream)[2])["status"])
 
     def test_chunked_is_fine(self):
         body = webhooks.encode(webhooks.webhook(997))

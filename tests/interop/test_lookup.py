@@ -73,7 +73,10 @@ class LookupTest(unittest.TestCase):
         self.assertEqual([], self.listed(stored_until=timestamp_pb2.Timestamp(seconds=1)))
 
     def test_list_events_without_personal_data(self):
-        for delivery in self.listed(omit_personal_data=True):
+        listed = self.listed(omit_personal_data=True)
+        self.assertEqual(self.ids, [d.event.event_id for d in listed])
+        for whole, delivery in zip(self.deliveries, listed):
+            self.assertTrue(whole.event.HasField("user") and whole.event.webhook_sha256)
             event = delivery.event
             self.assertFalse(event.HasField("user") or event.HasField("client_info") or event.webhook_sha256)
 

@@ -53,7 +53,7 @@ class ShutdownTest(unittest.TestCase):
             relay.signal_stop()
             relay.wait_for_line(is_stopping)
             relay.process.send_signal(signal.SIGTERM)
-            self.assertNotEqual(0, relay.wait())
+            self.assertEqual(3, relay.wait(), "as --help says")
 
     def test_while_endpoints_leave_it_is_not_ready_but_still_takes_webhooks(self):
         with Relay() as relay:

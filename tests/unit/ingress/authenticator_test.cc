@@ -1,3 +1,4 @@
+// Who is authentic: HMAC and Basic, alone and together, right and wrong.
 #include "server/ingress/authenticator.h"
 
 #include <gtest/gtest.h>

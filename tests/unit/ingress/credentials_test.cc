@@ -1,3 +1,4 @@
+// Files with credentials: how they are read, what is refused, what stays in force.
 #include "server/ingress/credentials.h"
 
 #include <gmock/gmock.h>

@@ -203,6 +203,7 @@ TEST(HttpServerTest, SenderOfATooLargeBodySeesTheAnswer) {
 TEST(HttpServerTest, DiscardIsBoundedInBytes) {
   RunningIngress::Settings settings;
   settings.http.max_discard_bytes = 100000;
+  settings.http.discard_timeout = absl::Hours(1);  // the other bound, which must not be what ends it
   RunningIngress ingress(settings);
   HttpPeer peer = ingress.Connect();
   RequestText request = Request("", {});
@@ -212,6 +213,9 @@ TEST(HttpServerTest, DiscardIsBoundedInBytes) {
   int pieces = 0;
   while (pieces < 10000 && peer.Send(piece)) ++pieces;
   EXPECT_LT(pieces, 10000) << "it would read for ever";
+  const absl::Time give_up = absl::Now() + kPatience;
+  while (ingress.ingress().open_connections() > 0 && absl::Now() < give_up) absl::SleepFor(absl::Milliseconds(1));
+  EXPECT_EQ(ingress.ingress().open_connections(), 0u) << "it stopped reading but kept the connection";
 }
 
 TEST(HttpServerTest, DiscardIsBoundedInTime) {

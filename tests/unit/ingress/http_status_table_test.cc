@@ -1,3 +1,4 @@
+// The table from results to HTTP: labels, phrases, and which error becomes which row.
 #include "server/ingress/http_status_table.h"
 
 #include <gtest/gtest.h>

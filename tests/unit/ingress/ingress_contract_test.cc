@@ -229,7 +229,11 @@ TEST_F(IngressContractTest, LogLinesTellResultsAndNoSecrets) {
   const HttpReply refused = ingress_.Exchange(SignedRequest("{\"user\":\"very-personal\""));
   ingress_.Exchange(Request(body, {"Authorization: " + BasicHeader("spy:guessed-password")}).Text());
   std::string all;
-  for (const std::string& line : ingress_.log_lines()) absl::StrAppend(&all, line, "\n");
+  for (const std::string& line : ingress_.log_lines()) {
+    absl::StrAppend(&all, line, "\n");
+    const bool stored = line.find("\"result\":\"accepted\"") != std::string::npos;
+    EXPECT_EQ(line.find("\"event_id\":") != std::string::npos, stored) << "no field without a value: " << line;
+  }
   EXPECT_THAT(all, HasSubstr(accepted.Field("x-request-id")));
   EXPECT_THAT(all, HasSubstr(refused.Field("x-request-id")));
   EXPECT_THAT(all, HasSubstr("\"result\":\"accepted\""));

@@ -1,3 +1,4 @@
+// The rate limit: how much at once, how it refills.
 #include "server/ingress/rate_limit.h"
 
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// Heads of webhook requests: media types and trace contexts.
 #include "server/ingress/webhook_head.h"
 
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// The data directory: created, locked, refused on network file systems.
 #include "server/log/data_dir.h"
 
 #include <gmock/gmock.h>
@@ -11,6 +12,7 @@
 namespace refund_relay {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 
 constexpr int64_t kNfsMagic = 0x6969;
@@ -44,7 +46,8 @@ TEST(DataDirTest, AFileInThePlaceOfTheFolderIsNamed) {
   std::ofstream(options.path) << "x";
   const auto refused = DataDir::Open(options);
   EXPECT_EQ(refused.status().code(), absl::StatusCode::kUnavailable);
-  EXPECT_THAT(std::string(refused.status().message()), HasSubstr("is not a directory"));
+  EXPECT_THAT(std::string(refused.status().message()), AllOf(HasSubstr("--data_dir: "), HasSubstr("is not a directory"),
+                                                             HasSubstr("name a folder on a local disk")));
 }
 
 TEST(DataDirTest, NoFolderAtAllIsAnError) {

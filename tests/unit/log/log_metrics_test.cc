@@ -1,3 +1,4 @@
+// The log's metrics: names and values.
 #include "server/log/log_metrics.h"
 
 #include <gtest/gtest.h>

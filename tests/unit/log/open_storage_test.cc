@@ -1,3 +1,4 @@
+// Opening the storage that the settings ask for.
 #include "server/log/open_storage.h"
 
 #include <gmock/gmock.h>

@@ -1,3 +1,4 @@
+// Admin HTTP: probes, metrics, and bad requests over real sockets.
 #include "server/ops/admin_server.h"
 
 #include <boost/asio/connect.hpp>

@@ -1,3 +1,4 @@
+// Settings: flags, variables, what is refused and how that is told.
 #include "server/config.h"
 
 #include <map>
@@ -210,8 +211,9 @@ TEST(ConfigTest, NeedsAFolderUnlessNothingIsStored) {
   EXPECT_THAT(Parsed(With({"--log=memory"})).warnings, ElementsAre(HasSubstr("lost"), HasSubstr("--data_dir")));
 }
 
-TEST(ConfigTest, AMistypedVariableShowsButThoseOfKubernetesDoNot) {
+TEST(ConfigTest, AMistypedVariableShowsButThoseOfOthersDoNot) {
   const Config config = Parsed(With({}), {{"REFUND_RELAY_MAX_STREAM", "7"},
+                                          {"REFUND_RELAY_ADDRESS", "127.0.0.1:50051"},  // refundctl's
                                           {"REFUND_RELAY_SERVICE_HOST", "10.0.0.1"},
                                           {"REFUND_RELAY_SERVICE_PORT_HTTP", "8080"},
                                           {"REFUND_RELAY_PORT_8080_TCP_ADDR", "10.0.0.1"},
@@ -231,7 +233,8 @@ TEST(ConfigTest, HelpNamesEveryFlagWithItsDefaultAndNothingElse) {
   for (const auto& flag : ConfigFlags()) {
     EXPECT_THAT(*help, HasSubstr(absl::StrCat("  --", flag.name, "=", flag.show(Config()), "\n")));
   }
-  EXPECT_THAT(*help, AllOf(HasSubstr("--version"), HasSubstr("REFUND_RELAY_DATA_DIR"), Not(HasSubstr("flagfile"))));
+  EXPECT_THAT(*help, AllOf(HasSubstr("--version"), HasSubstr("REFUND_RELAY_DATA_DIR"), HasSubstr("SIGHUP"),
+                           HasSubstr("localhost"), Not(HasSubstr("flagfile"))));
 }
 
 TEST(ConfigTest, VersionIsTold) {

@@ -1,3 +1,4 @@
+// Watched files: which changes are told, and when.
 #include "server/ops/file_watcher.h"
 
 #include <sys/stat.h>

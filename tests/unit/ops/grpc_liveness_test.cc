@@ -1,3 +1,4 @@
+// Liveness of the gRPC port: when it answers and when it does not.
 #include "server/ops/grpc_liveness.h"
 
 #include <arpa/inet.h>

@@ -1,3 +1,4 @@
+// Listening addresses: which texts are accepted, and which are loopback.
 #include "server/ops/listen_address.h"
 
 #include "gmock/gmock.h"

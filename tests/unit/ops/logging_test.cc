@@ -1,3 +1,4 @@
+// Log lines: each is one JSON object, whole and bounded, whatever its fields hold.
 #include "server/ops/logging.h"
 
 #include <fcntl.h>
@@ -56,6 +57,15 @@ class LoggingTest : public ::testing::Test {
   absl::Mutex mutex_;
   std::vector<std::string> lines_ ABSL_GUARDED_BY(mutex_);
 };
+
+TEST_F(LoggingTest, TakesFieldsThatWereGathered) {
+  std::vector<LogField> fields = {{"result", "refused"}};
+  fields.emplace_back("status", 401);
+  Log(LogLevel::kInfo, "webhook", fields);
+  auto line = FlatJson(Line());
+  EXPECT_EQ(line["result"], "refused");
+  EXPECT_EQ(line["status"], "401");
+}
 
 TEST_F(LoggingTest, WritesTimeLevelMessageAndFieldsOfEveryType) {
   const absl::Time before = absl::Now() - absl::Microseconds(1);  // lines carry whole microseconds

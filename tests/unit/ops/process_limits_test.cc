@@ -1,3 +1,4 @@
+// Limits of the process: open files up, core dumps off, no debugger.
 #include "server/ops/process_limits.h"
 
 #include <sys/prctl.h>

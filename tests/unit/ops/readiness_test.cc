@@ -1,3 +1,4 @@
+// Readiness: which checks decide, which are left out, how it is told.
 #include "server/ops/readiness.h"
 
 #include "gtest/gtest.h"

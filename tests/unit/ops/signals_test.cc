@@ -1,3 +1,4 @@
+// Signals: the first one stops in order, the second at once, SIGHUP reloads.
 #include "server/ops/signals.h"
 
 #include <signal.h>

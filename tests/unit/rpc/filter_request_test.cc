@@ -1,3 +1,4 @@
+// Filters as clients send them: normalised, or refused by field.
 #include "server/rpc/filter_request.h"
 
 #include <string>

@@ -1,3 +1,4 @@
+// Page tokens: they come back as they went, and any other text is refused.
 #include "server/rpc/page_token.h"
 
 #include "gtest/gtest.h"

@@ -1,3 +1,4 @@
+// The table from statuses to gRPC: codes, reasons, details.
 #include "server/rpc/status_table.h"
 
 #include "gtest/gtest.h"

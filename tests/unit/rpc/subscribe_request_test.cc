@@ -1,3 +1,4 @@
+// Subscribe requests: defaults, bounds, and what is refused by field.
 #include "server/rpc/subscribe_request.h"
 
 #include <string>

@@ -1,3 +1,4 @@
+// Encoded events: the bytes are those that protobuf itself would write.
 #include "server/stream/encoded_events.h"
 
 #include <google/protobuf/util/message_differencer.h>

@@ -1,3 +1,4 @@
+// Fan-out: joining its window, what leaves the window, who is woken, and no gaps.
 #include "server/stream/fan_out.h"
 
 #include <memory>

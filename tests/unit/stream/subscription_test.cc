@@ -1,3 +1,4 @@
+// A subscription's messages: history to live, filters, positions, gaps, bounds.
 #include "server/stream/subscription.h"
 
 #include <memory>
