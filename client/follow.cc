@@ -16,6 +16,8 @@ constexpr absl::Duration kDefaultHeartbeatInterval = absl::Seconds(15);
 constexpr int kDeadAfterIntervals = 3;
 // Streams in a row that may break for a reason that should never happen, without getting on, before it is given up.
 constexpr int kMaxAttemptsWithoutProgress = 5;
+// The last attempt to get a first `started` may take so long even if the connect timeout is over.
+constexpr absl::Duration kLeastFirstWait = absl::Seconds(1);
 
 absl::Duration ToDuration(const google::protobuf::Duration& duration) {
   return absl::Seconds(duration.seconds()) + absl::Nanoseconds(duration.nanos());
@@ -84,15 +86,12 @@ Follower::StreamEnd Follower::RunStream() {
   SubscribeResponse response;
   while (!end.has_value() && !stopping()) {
     const absl::Duration first_wait =
-        ever_started_ ? options_.connect_timeout : std::max(connect_deadline_ - now_(), absl::ZeroDuration());
+        ever_started_ ? options_.connect_timeout : std::max(connect_deadline_ - now_(), kLeastFirstWait);
     const absl::Duration patience = started_ ? heartbeat_interval_ * kDeadAfterIntervals : first_wait;
     const auto outcome = stream->Read(patience, &response);
     if (outcome == EventStream::ReadOutcome::kEnd) break;
     if (outcome == EventStream::ReadOutcome::kSilent) {
-      end = StreamEnd{.final_end = std::nullopt,
-                      .error = MakeRpcError(grpc::StatusCode::DEADLINE_EXCEEDED,
-                                            absl::StrCat("nothing came from the server for ",
-                                                         absl::FormatDuration(patience), ": the stream is dead"))};
+      end = StreamEnd{.final_end = std::nullopt, .error = OnSilence(patience)};
     } else {
       end = OnResponse(response);
     }
@@ -104,6 +103,9 @@ Follower::StreamEnd Follower::RunStream() {
     stream_ = nullptr;
   }
   if (!end.has_value()) end = OnStatus(status);
+  if (!started_ && IsUnreachable(status) && status.code != grpc::StatusCode::CANCELLED) {
+    last_connect_failure_ = status.message;
+  }
   end->reconnect_after = std::max(reconnect_after_, end->error.retry_delay.value_or(absl::ZeroDuration()));
   return *end;
 }
@@ -123,6 +125,7 @@ std::optional<Follower::StreamEnd> Follower::OnResponse(const SubscribeResponse&
       const absl::Duration interval = ToDuration(response.started().heartbeat_interval());
       if (interval > absl::ZeroDuration()) heartbeat_interval_ = interval;
       started_ = true;
+      last_connect_failure_.clear();
       observer_.OnStarted(response.started(), std::exchange(ever_started_, true));
       return std::nullopt;
     }
@@ -181,6 +184,19 @@ std::optional<Follower::StreamEnd> Follower::OnPosition(const refundrelay::v1::P
   return std::nullopt;
 }
 
+RpcError Follower::OnSilence(absl::Duration patience) {
+  const std::string waited = absl::FormatDuration(absl::Trunc(patience, absl::Milliseconds(1)));
+  if (started_) {
+    return MakeRpcError(grpc::StatusCode::DEADLINE_EXCEEDED,
+                        absl::StrCat("nothing came from the server for ", waited, ": the stream is dead"));
+  }
+  // The waiting was done while it was silent: the next attempt may follow soon.
+  backoff_.Reset();
+  return MakeRpcError(grpc::StatusCode::UNAVAILABLE,
+                      absl::StrCat("no server answered for ", waited,
+                                   last_connect_failure_.empty() ? "" : "; before: ", last_connect_failure_));
+}
+
 Follower::StreamEnd Follower::OnStatus(const RpcError& status) const {
   if (!status.ok()) return {.final_end = std::nullopt, .error = status};
   if (options_.request.stop_when_caught_up() || options_.request.has_until()) {
@@ -199,8 +215,9 @@ std::optional<absl::Duration> Follower::WaitAfter(const StreamEnd& end) {
   const absl::Duration wait = end.reconnect_after + backoff_.Next();
   if (ever_started_) return wait;
   const absl::Duration left = connect_deadline_ - now_();
-  if (left <= wait) return std::nullopt;
-  return wait;
+  // What is left is used to its end, unless the server itself asked to be left alone for longer.
+  if (left <= end.reconnect_after) return std::nullopt;
+  return std::min(wait, left);
 }
 
 SubscribeRequest Follower::NextRequest() const {

@@ -28,7 +28,8 @@ struct FollowOptions {
   bool reconnect = true;
   // End after this many events; 0 = no such end.
   uint64_t max_events = 0;
-  // How long it may take to get the first `started`, retries included; later streams are retried for ever.
+  // How long it may take to get the first `started`, retries included, with one second for a last attempt; later
+  // streams are retried for ever, and each may take as long to start.
   absl::Duration connect_timeout = absl::Seconds(10);
 };
 
@@ -97,6 +98,8 @@ class Follower {
   std::optional<StreamEnd> OnResponse(const refundrelay::v1::SubscribeResponse& response);
   std::optional<StreamEnd> OnBatch(const refundrelay::v1::Batch& batch);
   std::optional<StreamEnd> OnPosition(const refundrelay::v1::Position& position);
+  // The error of a stream on which nothing came for `patience`.
+  RpcError OnSilence(absl::Duration patience);
   StreamEnd OnStatus(const RpcError& status) const;
   // The wait before the next stream; nullopt = there is none.
   std::optional<absl::Duration> WaitAfter(const StreamEnd& end);
@@ -118,6 +121,8 @@ class Follower {
   uint64_t events_ = 0;
   absl::Time connect_deadline_;
   bool ever_started_ = false;
+  // Why no server was reached before; empty once one was. An attempt that waits for a connection does not learn why.
+  std::string last_connect_failure_;
   int attempts_without_progress_ = 0;
   // Of the stream that is open.
   bool started_ = false;

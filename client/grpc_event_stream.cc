@@ -23,8 +23,9 @@ gpr_timespec DeadlineAfter(absl::Duration timeout) {
 
 class GrpcEventStream final : public EventStream {
  public:
-  GrpcEventStream(RefundEventService::Stub& stub, const SubscribeRequest& request)
-      : reader_(stub.PrepareAsyncSubscribe(&context_, request, &queue_)) {
+  GrpcEventStream(RefundEventService::Stub& stub, const SubscribeRequest& request, bool wait_for_ready) {
+    context_.set_wait_for_ready(wait_for_ready);
+    reader_ = stub.PrepareAsyncSubscribe(&context_, request, &queue_);
     reader_->StartCall(this);
     pending_ = true;
   }
@@ -95,13 +96,18 @@ class GrpcEventStream final : public EventStream {
 class GrpcEventStreamFactory final : public EventStreamFactory {
  public:
   explicit GrpcEventStreamFactory(std::shared_ptr<grpc::Channel> channel)
-      : stub_(RefundEventService::NewStub(std::move(channel))) {}
+      : channel_(std::move(channel)), stub_(RefundEventService::NewStub(channel_)) {}
 
+  // On a channel that has not tried to connect yet, a call fails with the cause (refused, unknown host). On one that
+  // has failed it would fail again at once, without a new attempt: gRPC moves a channel on only while somebody waits on
+  // a completion queue. So the call waits for a connection then, and its reader drives the attempts.
   std::unique_ptr<EventStream> Open(const SubscribeRequest& request) override {
-    return std::make_unique<GrpcEventStream>(*stub_, request);
+    const bool untried = channel_->GetState(/*try_to_connect=*/false) == GRPC_CHANNEL_IDLE;
+    return std::make_unique<GrpcEventStream>(*stub_, request, /*wait_for_ready=*/!untried);
   }
 
  private:
+  const std::shared_ptr<grpc::Channel> channel_;
   const std::unique_ptr<RefundEventService::Stub> stub_;
 };
 

@@ -10,7 +10,8 @@
 namespace refund_relay {
 
 // Opens each stream as a call on `channel`, with a completion queue of its own that the reading thread waits on: so a
-// read can time out, and no thread of gRPC's stands between.
+// read can time out, and no thread of gRPC's stands between. After a failed connection the next stream stays silent
+// until there is a connection, and so starts as soon as the server is back.
 std::unique_ptr<EventStreamFactory> MakeGrpcEventStreamFactory(std::shared_ptr<grpc::Channel> channel);
 
 }  // namespace refund_relay

@@ -60,8 +60,9 @@ std::string CodeName(grpc::StatusCode code) {
 }
 
 bool IsUnreachable(const RpcError& error) {
-  return error.reason.empty() &&
-         (error.code == grpc::StatusCode::UNAVAILABLE || error.code == grpc::StatusCode::DEADLINE_EXCEEDED);
+  if (!error.reason.empty()) return false;
+  return error.code == grpc::StatusCode::UNAVAILABLE || error.code == grpc::StatusCode::DEADLINE_EXCEEDED ||
+         error.code == grpc::StatusCode::CANCELLED;
 }
 
 Reaction ReactionTo(const RpcError& error) {
@@ -71,7 +72,7 @@ Reaction ReactionTo(const RpcError& error) {
     case grpc::StatusCode::UNAVAILABLE:         // draining, age limit, policy, storage, or the network
     case grpc::StatusCode::RESOURCE_EXHAUSTED:  // too many streams, or this one was read too slowly
     case grpc::StatusCode::DEADLINE_EXCEEDED:   // a proxy's time-out
-    case grpc::StatusCode::CANCELLED:           // a proxy that reset the stream
+    case grpc::StatusCode::CANCELLED:           // reset by a proxy, or by a server that ends
       return Reaction::kResume;
     case grpc::StatusCode::INTERNAL:  // GAP, or a reset by a proxy
     case grpc::StatusCode::UNKNOWN:

@@ -42,7 +42,8 @@ RpcError MakeRpcError(grpc::StatusCode code, std::string message, std::string re
 // `INVALID_ARGUMENT` for the code of that name; `CODE_<number>` for one that is unknown.
 std::string CodeName(grpc::StatusCode code);
 
-// Whether no server answered: nothing listens there, the connection broke, or the time was up.
+// Whether no server answered: nothing listens there, the connection broke (a server that ends resets what its drain did
+// not wait for: CANCELLED without a reason), or the time was up. Not for calls that this side cancelled.
 bool IsUnreachable(const RpcError& error);
 
 // What a subscriber's stream does when it ends with a status, by the contract's table.

@@ -59,6 +59,7 @@ std::string WhatToDo(const RpcError& error) {
       return "Try again later, and read faster if the server says that this subscriber is slow.";
     case grpc::StatusCode::UNAVAILABLE:
     case grpc::StatusCode::DEADLINE_EXCEEDED:
+    case grpc::StatusCode::CANCELLED:
       return "Check that refund-relay runs and that --address (or REFUND_RELAY_ADDRESS) is its gRPC address.";
     case grpc::StatusCode::OUT_OF_RANGE:
       return "What was asked for has been deleted by retention. Start knowingly from what is left.";

@@ -32,7 +32,7 @@ int RunCommandLine(int argc, const char* const* argv) {
       ->type_name("HOST:PORT")
       ->envname("REFUND_RELAY_ADDRESS")
       ->capture_default_str()
-      ->check(CheckNotEmpty);
+      ->check(CheckAddress);
   std::string output = "text";
   app.add_option("--output", output,
                  "text for people, json for programs: one JSON object a line, 64-bit numbers as "

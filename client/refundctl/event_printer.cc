@@ -93,11 +93,25 @@ std::string ScalarText(const Message& message, const FieldDescriptor* field, int
   }
 }
 
-void AppendFields(const Message& message, const std::string& prefix, std::string* lines) {
+// The fields that show, by number or, with zeros, in the order of the .proto file.
+std::vector<const FieldDescriptor*> FieldsOf(const Message& message, Zeros zeros) {
   const auto* reflection = message.GetReflection();
   std::vector<const FieldDescriptor*> fields;
-  reflection->ListFields(message, &fields);
-  for (const FieldDescriptor* field : fields) {
+  if (zeros == Zeros::kOmitted) {
+    reflection->ListFields(message, &fields);
+    return fields;
+  }
+  const auto* descriptor = message.GetDescriptor();
+  for (int i = 0; i < descriptor->field_count(); ++i) {
+    const FieldDescriptor* field = descriptor->field(i);
+    if (!field->has_presence() || reflection->HasField(message, field)) fields.push_back(field);
+  }
+  return fields;
+}
+
+void AppendFields(const Message& message, const std::string& prefix, Zeros zeros, std::string* lines) {
+  const auto* reflection = message.GetReflection();
+  for (const FieldDescriptor* field : FieldsOf(message, zeros)) {
     const int count = field->is_repeated() ? reflection->FieldSize(message, field) : 1;
     for (int i = 0; i < count; ++i) {
       std::string path = prefix;
@@ -109,7 +123,7 @@ void AppendFields(const Message& message, const std::string& prefix, std::string
                                                     : reflection->GetMessage(message, field);
         text = MessageText(child);
         if (text.empty()) {
-          AppendFields(child, absl::StrCat(path, "."), lines);
+          AppendFields(child, absl::StrCat(path, "."), zeros, lines);
           continue;
         }
       } else {
@@ -130,9 +144,9 @@ std::string EventLine(const refundrelay::v1::Delivery& delivery) {
       event.refund().has_client_id() ? Printable(event.refund().client_id()) : "-", Printable(event.event_id()));
 }
 
-std::string FieldLines(const Message& message) {
+std::string FieldLines(const Message& message, Zeros zeros) {
   std::string lines;
-  AppendFields(message, "", &lines);
+  AppendFields(message, "", zeros, &lines);
   return lines;
 }
 
@@ -144,9 +158,9 @@ absl::Status EventPrinter::PrintEvent(const refundrelay::v1::Delivery& delivery,
   return Write(line.AddMembers(delivery).Build() + "\n");
 }
 
-absl::Status EventPrinter::PrintFields(std::string_view kind, const Message& message) {
-  if (format_ == OutputFormat::kText) return Write(FieldLines(message));
-  return Write(JsonLine(kind).AddMembers(message).Build() + "\n");
+absl::Status EventPrinter::PrintFields(std::string_view kind, const Message& message, Zeros zeros) {
+  if (format_ == OutputFormat::kText) return Write(FieldLines(message, zeros));
+  return Write(JsonLine(kind).AddMembers(message, zeros).Build() + "\n");
 }
 
 absl::Status EventPrinter::Write(const std::string& text) {

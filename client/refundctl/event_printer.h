@@ -6,6 +6,7 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "client/refundctl/json_line.h"
 #include "client/refundctl/output_format.h"
 #include "google/protobuf/message.h"
 #include "refundrelay/v1/refund_event_service.pb.h"
@@ -24,7 +25,8 @@ class EventPrinter {
   absl::Status PrintEvent(const refundrelay::v1::Delivery& delivery, const refundrelay::v1::Position* after);
 
   // Every field of `message`, one a line as text; one line with `kind` as JSON. Errors as above.
-  absl::Status PrintFields(std::string_view kind, const google::protobuf::Message& message);
+  absl::Status PrintFields(std::string_view kind, const google::protobuf::Message& message,
+                           Zeros zeros = Zeros::kOmitted);
 
  private:
   absl::Status Write(const std::string& text);
@@ -37,8 +39,8 @@ class EventPrinter {
 // event id; free of personal data. Pure.
 std::string EventLine(const refundrelay::v1::Delivery& delivery);
 
-// `<path>  <value>` for each field that is set, in the order of field numbers. Pure.
-std::string FieldLines(const google::protobuf::Message& message);
+// `<path>  <value>` for each field that is set, in the order of field numbers; with zeros for the others as well. Pure.
+std::string FieldLines(const google::protobuf::Message& message, Zeros zeros = Zeros::kOmitted);
 
 }  // namespace refund_relay
 

@@ -45,6 +45,21 @@ std::string CheckCount(const std::string& text) {
   return absl::StrCat("\"", text, "\" is no count: write a whole number, 0 or greater");
 }
 
+std::string CheckAddress(const std::string& text) {
+  const size_t colon = text.rfind(':');
+  const std::string host = text.substr(0, colon);
+  const std::string port = colon == std::string::npos ? "" : text.substr(colon + 1);
+  uint32_t number = 0;
+  const bool bare_ipv6 = host.find("::") != std::string::npos && host.find('[') == std::string::npos;
+  const bool digits =
+      std::all_of(port.begin(), port.end(), [](char c) { return absl::ascii_isdigit(static_cast<unsigned char>(c)); });
+  if (!host.empty() && host.back() != ':' && !bare_ipv6 && digits && absl::SimpleAtoi(port, &number) && number > 0 &&
+      number <= 65535) {
+    return "";
+  }
+  return absl::StrCat("\"", text, "\" is no address: write HOST:PORT, for example 127.0.0.1:50051 or [::1]:50051");
+}
+
 std::string CheckNotEmpty(const std::string& text) { return text.empty() ? "must not be empty" : ""; }
 
 }  // namespace refund_relay

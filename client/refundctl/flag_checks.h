@@ -12,6 +12,7 @@ std::string CheckPosition(const std::string& text);        // as ParsePosition t
 std::string CheckTimeOrAgo(const std::string& text);       // as ParseTimeOrAgo takes it
 std::string CheckDuration(const std::string& text);        // as ParsePositiveDuration takes it
 std::string CheckCount(const std::string& text);           // digits that fit 64 bits
+std::string CheckAddress(const std::string& text);         // HOST:PORT; an IPv6 host in brackets
 std::string CheckNotEmpty(const std::string& text);
 
 }  // namespace refund_relay

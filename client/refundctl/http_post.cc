@@ -8,6 +8,8 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "boost/asio/error.hpp"
 #include "boost/asio/io_context.hpp"
 #include "boost/asio/ip/tcp.hpp"
 #include "boost/beast/core/flat_buffer.hpp"
@@ -22,11 +24,16 @@ namespace beast = boost::beast;
 namespace http = boost::beast::http;
 
 constexpr uint64_t kMaxAnswerBytes = 1 << 20;
+// Between two attempts to connect to a server that is not there yet.
+constexpr absl::Duration kRefusedPause = absl::Milliseconds(100);
+// The last attempt may take so long even if the time is over.
+constexpr absl::Duration kLeastAttempt = absl::Milliseconds(100);
 
 absl::Status Failure(const HttpUrl& url, std::string_view doing, const boost::system::error_code& error) {
   const std::string text = absl::StrCat(std::string(doing), " http://", url.authority, ": ", error.message(),
                                         "; check that refund-relay "
                                         "runs and that --url names its HTTP address");
+  if (error == asio::error::connection_refused) return absl::FailedPreconditionError(text);
   return error == beast::error::timeout ? absl::DeadlineExceededError(text) : absl::UnavailableError(text);
 }
 
@@ -119,6 +126,19 @@ absl::StatusOr<HttpAnswer> HttpPost(const HttpUrl& url, const std::vector<std::p
   if (error) return write_error ? Failure(url, "sending to", write_error) : Failure(url, "reading from", error);
   auto& answer = parser->get();
   return HttpAnswer{static_cast<int>(answer.result_int()), std::string(answer.reason()), std::move(answer.body())};
+}
+
+absl::StatusOr<HttpAnswer> HttpPostOnceItListens(const HttpUrl& url,
+                                                 const std::vector<std::pair<std::string, std::string>>& headers,
+                                                 const std::string& body, absl::Duration timeout,
+                                                 const std::function<void()>& on_refused) {
+  const absl::Time deadline = absl::Now() + timeout;
+  for (bool first = true;; first = false) {
+    auto answer = HttpPost(url, headers, body, std::max(deadline - absl::Now(), kLeastAttempt));
+    if (answer.status().code() != absl::StatusCode::kFailedPrecondition || absl::Now() >= deadline) return answer;
+    if (first) on_refused();
+    absl::SleepFor(std::min(kRefusedPause, deadline - absl::Now()));
+  }
 }
 
 }  // namespace refund_relay

@@ -2,6 +2,7 @@
 #ifndef REFUND_RELAY_CLIENT_REFUNDCTL_HTTP_POST_H_
 #define REFUND_RELAY_CLIENT_REFUNDCTL_HTTP_POST_H_
 
+#include <functional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -31,9 +32,17 @@ struct HttpAnswer {
 
 // Posts `body` with `headers` beside Host, User-Agent and Content-Length. Blocks for `timeout` at most, name lookup
 // aside.
-// - UNAVAILABLE: no connection, or it broke. DEADLINE_EXCEEDED: no whole answer in time.
+// - FAILED_PRECONDITION: nothing listens there, so nothing was sent. UNAVAILABLE: no connection for another reason, or
+//   it broke. DEADLINE_EXCEEDED: no whole answer in time.
 absl::StatusOr<HttpAnswer> HttpPost(const HttpUrl& url, const std::vector<std::pair<std::string, std::string>>& headers,
                                     const std::string& body, absl::Duration timeout);
+
+// The same, but tries again while nothing listens there, until `timeout` has passed: for a server that is just
+// starting. Never sends twice. `on_refused` is called once, after the first refusal.
+absl::StatusOr<HttpAnswer> HttpPostOnceItListens(const HttpUrl& url,
+                                                 const std::vector<std::pair<std::string, std::string>>& headers,
+                                                 const std::string& body, absl::Duration timeout,
+                                                 const std::function<void()>& on_refused);
 
 }  // namespace refund_relay
 

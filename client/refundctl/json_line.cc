@@ -23,9 +23,10 @@ bool WriteString(std::string_view text, std::string* json) {
 
 }  // namespace
 
-std::string ProtoJson(const google::protobuf::Message& message) {
+std::string ProtoJson(const google::protobuf::Message& message, Zeros zeros) {
   google::protobuf::util::JsonPrintOptions options;
   options.preserve_proto_field_names = true;
+  options.always_print_primitive_fields = zeros == Zeros::kShown;
   std::string json;
   const auto status = google::protobuf::util::MessageToJsonString(message, &json, options);
   if (!status.ok()) return absl::StrCat("{\"unprintable\":", JsonString(std::string(status.message())), "}");
@@ -43,8 +44,8 @@ JsonLine& JsonLine::AddJson(std::string_view name, std::string_view json) {
   return *this;
 }
 
-JsonLine& JsonLine::AddMembers(const google::protobuf::Message& message) {
-  const std::string json = ProtoJson(message);
+JsonLine& JsonLine::AddMembers(const google::protobuf::Message& message, Zeros zeros) {
+  const std::string json = ProtoJson(message, zeros);
   if (json.size() > 2) absl::StrAppend(&members_, ",", json.substr(1, json.size() - 2));
   return *this;
 }

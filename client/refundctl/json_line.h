@@ -10,8 +10,11 @@
 
 namespace refund_relay {
 
+// Whether fields that are zero or empty show; those that can be told from unset show only if they are set.
+enum class Zeros { kOmitted, kShown };
+
 // `message` as compact proto JSON with the field names of the .proto files; 64-bit numbers are strings there.
-std::string ProtoJson(const google::protobuf::Message& message);
+std::string ProtoJson(const google::protobuf::Message& message, Zeros zeros = Zeros::kOmitted);
 
 // Members appear in the order of the calls. Not thread-safe.
 class JsonLine {
@@ -24,7 +27,7 @@ class JsonLine {
   // `json` is JSON text without line breaks.
   JsonLine& AddJson(std::string_view name, std::string_view json);
   // All members of `message`.
-  JsonLine& AddMembers(const google::protobuf::Message& message);
+  JsonLine& AddMembers(const google::protobuf::Message& message, Zeros zeros = Zeros::kOmitted);
 
   // Without a line break at the end.
   std::string Build() const;

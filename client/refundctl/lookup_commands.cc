@@ -79,7 +79,7 @@ int RunInfo(const GlobalOptions& global) {
   refundrelay::v1::GetLogInfoResponse response;
   const grpc::Status status = session.stub->GetLogInfo(&context, {}, &response);
   if (!status.ok()) return ReportError(session.notices, RpcErrorOf(status));
-  return session.Finish(session.events.PrintFields("log_info", response));
+  return session.Finish(session.events.PrintFields("log_info", response, Zeros::kShown));
 }
 
 struct ListFlags {
@@ -167,11 +167,14 @@ void AddListCommand(CLI::App& app, const GlobalOptions& global, CommandRun* run)
   list->add_option("--until-time", flags->until_time, "Only events stored before this time")
       ->type_name("RFC3339|2h")
       ->check(CheckTimeOrAgo);
-  auto* refund = list->add_option("--refund", flags->refund_id, "Only events of the refund with this id (refund.id)")
-                     ->type_name("ID")
-                     ->check(CheckNotEmpty);
-  list->add_option("--payment-gateway-refund", flags->payment_gateway_refund_id,
-                   "Only events of the refund that the payment gateway knows by this id")
+  auto* refund =
+      list->add_option("--refund", flags->refund_id,
+                       "Only events of the refund with this id (refund.id); not in this version's server yet")
+          ->type_name("ID")
+          ->check(CheckNotEmpty);
+  list->add_option(
+          "--payment-gateway-refund", flags->payment_gateway_refund_id,
+          "Only events of the refund that the payment gateway knows by this id; not in this version's server yet")
       ->type_name("ID")
       ->check(CheckNotEmpty)
       ->excludes(refund);

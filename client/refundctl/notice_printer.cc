@@ -1,16 +1,26 @@
 #include "client/refundctl/notice_printer.h"
 
+#include <algorithm>
 #include <string>
 
 #include "absl/strings/str_cat.h"
 #include "client/position_text.h"
 #include "client/refundctl/advice.h"
 #include "client/refundctl/exit_code.h"
+#include "client/refundctl/flag_of_field.h"
 #include "client/refundctl/json_line.h"
 #include "client/refundctl/value_text.h"
 
 namespace refund_relay {
 namespace {
+
+// Whether the field lines say all that the message says: the server joins them to make it.
+bool RepeatsItsFields(const RpcError& error) {
+  return !error.field_violations.empty() &&
+         std::all_of(error.field_violations.begin(), error.field_violations.end(), [&error](const auto& violation) {
+           return error.message.find(violation.description) != std::string::npos;
+         });
+}
 
 std::string ErrorText(const RpcError& error) {
   std::string text = absl::StrCat("refundctl: error: ", CodeName(error.code));
@@ -23,9 +33,12 @@ std::string ErrorText(const RpcError& error) {
     }
     if (!error.metadata.empty()) absl::StrAppend(&text, "}");
   }
-  absl::StrAppend(&text, ": ", Printable(error.message), "\n");
+  if (!RepeatsItsFields(error)) absl::StrAppend(&text, ": ", Printable(error.message));
+  absl::StrAppend(&text, "\n");
   for (const auto& violation : error.field_violations) {
-    absl::StrAppend(&text, "  ", Printable(violation.field), ": ", Printable(violation.description), "\n");
+    const std::string flag = FlagOfField(violation.field);
+    absl::StrAppend(&text, "  ", Printable(flag.empty() ? violation.field : flag), ": ",
+                    Printable(violation.description), "\n");
   }
   const std::string advice = WhatToDo(error);
   if (!advice.empty()) absl::StrAppend(&text, "  ", advice, "\n");
@@ -43,6 +56,7 @@ std::string ErrorJson(const RpcError& error) {
   std::string violations;
   for (const auto& violation : error.field_violations) {
     absl::StrAppend(&violations, violations.empty() ? "" : ",", "{\"field\":", JsonString(violation.field),
+                    ",\"flag\":", JsonString(FlagOfField(violation.field)),
                     ",\"description\":", JsonString(violation.description), "}");
   }
   line.AddJson("field_violations", absl::StrCat("[", violations, "]"));

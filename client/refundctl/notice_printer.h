@@ -22,7 +22,8 @@ class NoticePrinter {
   void Notice(std::string_view kind, std::string_view text,
               const std::optional<refundrelay::v1::Position>& position = std::nullopt);
 
-  // The code, the reason with its metadata, the server's words, wrong fields, and what to do.
+  // The code, the reason with its metadata, the server's words, wrong fields by the flags that set them (the words only
+  // where they say more than the fields), and what to do.
   void Error(const RpcError& error);
 
   // Where a user goes on.

@@ -22,6 +22,8 @@
 namespace refund_relay {
 namespace {
 
+constexpr int kUnauthorized = 401;
+
 struct SendFlags {
   std::string file;
   std::string sample;
@@ -78,19 +80,30 @@ std::string AnswerText(const HttpAnswer& answer, OutputFormat output) {
   return text;
 }
 
+// What a person checks first after a 401 that was not asked for.
+std::string UnauthorizedHint(const SendFlags& flags) {
+  if (flags.secret_file.empty()) return "is the user:password one of those in the server's --webhook_basic_files?";
+  return "is the secret one of those in the server's --webhook_secret_files?";
+}
+
 int RunSend(const SendFlags& flags, const GlobalOptions& global) {
   NoticePrinter notices(std::cerr, global.output);
   const auto body = BodyOf(flags);
   if (!body.ok()) return FailLocally(notices, body.status());
   const auto headers = HeadersOf(flags, *body);
   if (!headers.ok()) return FailLocally(notices, headers.status());
-  const auto answer = HttpPost(ParseHttpUrl(flags.url).value(), *headers, *body, global.timeout);
+  const HttpUrl url = ParseHttpUrl(flags.url).value();
+  const auto answer = HttpPostOnceItListens(url, *headers, *body, global.timeout, [&] {
+    notices.Notice("waiting", absl::StrCat("nothing listens at ", url.authority, " yet; trying again for ",
+                                           absl::FormatDuration(global.timeout)));
+  });
   if (!answer.ok()) {
     notices.Notice("error", absl::StrCat("error: ", Text(answer.status())));
     return kExitUnreachable;
   }
   std::cout << AnswerText(*answer, global.output) << std::flush;
   if (!std::cout.good()) return FailLocally(notices, absl::UnavailableError("the answer could not be written"));
+  if (answer->status == kUnauthorized && !flags.break_signature) notices.Notice("hint", UnauthorizedHint(flags));
   return answer->status >= 200 && answer->status < 300 ? kExitOk : kExitRefused;
 }
 
@@ -118,6 +131,7 @@ void AddSendCommand(CLI::App& app, const GlobalOptions& global, CommandRun* run)
       ->check(CheckNotEmpty);
   send->add_flag("--break-signature", flags->break_signature, "Spoil the signature, to see the 401")->needs(secret);
   send->footer(
+      "While nothing listens at the URL, send tries again until --timeout is over: the server may be starting.\n\n"
       "Example:\n"
       "  refundctl send --sample=pass --unique --secret-file=webhook.secret\n"
       "  refundctl send body.json --secret-file=webhook.secret --url=http://127.0.0.1:8080/webhooks/refund");

@@ -137,7 +137,10 @@ void AddTailCommand(CLI::App& app, const GlobalOptions& global, CommandRun* run)
       ->type_name("NAME")
       ->check(CheckSubscriberName);
   AddFilterFlags(*tail, &flags->filter);
-  tail->add_option("--from", flags->from, "Start at the earliest event, after the latest, or at the committed position")
+  tail->add_option(
+          "--from", flags->from,
+          "Start at the earliest event, after the latest, or at the committed position (committed: not in this "
+          "version's server yet)")
       ->type_name("earliest|latest|committed")
       ->check(CLI::IsMember({"earliest", "latest", "committed"}).description(""));
   tail->add_option("--after", flags->after, "Start after this position: the way to resume")
@@ -167,7 +170,8 @@ void AddTailCommand(CLI::App& app, const GlobalOptions& global, CommandRun* run)
       "Examples:\n"
       "  refundctl tail --name=books --type=pass --from=earliest\n"
       "  refundctl tail --name=books --at-time=2h --until-caught-up --output=json\n"
-      "  refundctl tail --name=books --after=01J9ZK5W:1042:5f0c4e1b2a3d4c5e");
+      "  refundctl tail --name=books --after=0b8f3c52-6f0e-4a57-9d1c-2f6f5b0f8e11:1042:5f0c4e1b2a3d4c5e\n"
+      "                              (the position as tail printed it)");
   tail->callback([flags, &global, run] {
     const int starts = !flags->from.empty() + !flags->after.empty() + !flags->at_time.empty();
     if (starts != 1) {

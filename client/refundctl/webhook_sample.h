@@ -12,7 +12,7 @@
 namespace refund_relay {
 
 // The body of the sample `pass`, `subscription` or `pay_per_use`, byte for byte as the vendor's page has it; nullopt
-// for any other name. From client/samples/, by generated code.
+// for any other name. From tests/testdata/, by generated code.
 std::optional<std::string_view> WebhookSample(std::string_view name);
 
 // `sample` as the webhook of a new refund: with `refund_id` (hex digits) as its `_id`, and with all times `now`, the

@@ -8,6 +8,7 @@ bin=$(readlink -f "$1")
 testdata=$(dirname "$(readlink -f "$0")")/../testdata
 folder=$(mktemp -d /tmp/refund-relay-demo-XXXXXX)
 deadline_s=60 # for anything that is waited for; sanitizer builds are slow
+reconnect_s=5  # for a subscriber to be back once its server is
 declare -A pids=()
 
 end_process() { # name [signal]; waits for it
@@ -34,14 +35,16 @@ expect() { [ "$2" = "$3" ] || fail "$1: expected '$2', got '$3'"; }
 
 # Waits until a command succeeds; it is looked at often, and only until the deadline.
 wait_until() { # what command...
-  local what=$1 end=$((SECONDS + deadline_s))
+  local what=$1 limit_s=${limit_s:-$deadline_s}
+  local end=$((SECONDS + limit_s))
   shift
   until "$@"; do
-    [ $SECONDS -lt $end ] || fail "waited $deadline_s s in vain for: $what"
+    [ $SECONDS -lt $end ] || fail "waited $limit_s s in vain for: $what"
     sleep 0.05
   done
 }
 
+has_matches() { [ "$(grep -c "$2" "$1")" -ge "$3" ]; }
 has_lines() { [ "$(wc -l <"$1")" -ge "$2" ]; }
 is_ready() { grep -q '"message":"ready"' "$folder/server.log"; }
 json_text() { sed -n "s/.*\"$1\": *\"\([^\"]*\)\".*/\1/p"; }   # of JSON on stdin: a member that is a string
@@ -146,9 +149,16 @@ missed=$(json_text event_id <<<"$answer")
 end_process server KILL
 seen "the server is dead"
 
-step "Start the server again on the same folder; the subscriber resumes, the other one reconnects by itself."
+step "Start a subscriber, then the server on the same folder; the other subscriber reconnects by itself."
+starts=$(grep -c 'started after' "$folder/everything.err")
+tail_events everything --after="$position" --timeout="${deadline_s}s"
+wait_until "the subscriber's word that there is no server" grep -q 'trying again' "$folder/everything.err"
 start_server "$http" "$grpc" "$admin"
-tail_events everything --after="$position"
+limit_s=$reconnect_s wait_until "the subscriber that was started before the server" \
+  has_matches "$folder/everything.err" 'started after' $((starts + 1))
+limit_s=$reconnect_s wait_until "the reconnect of the other subscriber" \
+  grep -q 'resumed after' "$folder/passes.err"
+seen "both are connected within $reconnect_s s"
 check_arrival everything 5 "$missed"
 send --sample=pass --unique
 expect "the answer after the crash" "200 accepted 6" \

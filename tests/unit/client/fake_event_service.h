@@ -43,10 +43,11 @@ class FakeEventService final : public refundrelay::v1::RefundEventService::Servi
     grpc::Status status;
   };
 
-  FakeEventService() {
+  // Port 0 picks a free one.
+  explicit FakeEventService(const std::string& listen_address = "127.0.0.1:0") {
     int port = 0;
     grpc::ServerBuilder builder;
-    builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port);
+    builder.AddListeningPort(listen_address, grpc::InsecureServerCredentials(), &port);
     builder.RegisterService(this);
     server_ = builder.BuildAndStart();
     address_ = "127.0.0.1:" + std::to_string(port);
@@ -69,6 +70,10 @@ class FakeEventService final : public refundrelay::v1::RefundEventService::Servi
   void SetEvent(refundrelay::v1::GetEventResponse event, grpc::Status status = {}) ABSL_LOCKS_EXCLUDED(mutex_) {
     absl::MutexLock lock(&mutex_);
     event_ = {std::move(event), std::move(status)};
+  }
+  void SetLastSequence(uint64_t sequence) ABSL_LOCKS_EXCLUDED(mutex_) {
+    absl::MutexLock lock(&mutex_);
+    last_sequence_ = sequence;
   }
   std::vector<refundrelay::v1::SubscribeRequest> subscribe_requests() ABSL_LOCKS_EXCLUDED(mutex_) {
     absl::MutexLock lock(&mutex_);
@@ -113,7 +118,8 @@ class FakeEventService final : public refundrelay::v1::RefundEventService::Servi
                           refundrelay::v1::GetLogInfoResponse* response) override {
     response->set_log_id("log1");
     response->set_first_sequence(1);
-    response->set_last_sequence(2);
+    absl::MutexLock lock(&mutex_);
+    response->set_last_sequence(last_sequence_);
     return grpc::Status::OK;
   }
 
@@ -125,6 +131,7 @@ class FakeEventService final : public refundrelay::v1::RefundEventService::Servi
   std::deque<Stream> streams_ ABSL_GUARDED_BY(mutex_);
   std::deque<Answer<refundrelay::v1::ListEventsResponse>> pages_ ABSL_GUARDED_BY(mutex_);
   Answer<refundrelay::v1::GetEventResponse> event_ ABSL_GUARDED_BY(mutex_);
+  uint64_t last_sequence_ ABSL_GUARDED_BY(mutex_) = 2;
   std::vector<refundrelay::v1::SubscribeRequest> subscribe_requests_ ABSL_GUARDED_BY(mutex_);
   std::vector<refundrelay::v1::ListEventsRequest> list_requests_ ABSL_GUARDED_BY(mutex_);
 };

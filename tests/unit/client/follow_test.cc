@@ -330,6 +330,40 @@ TEST_F(FollowTest, TheFirstConnectionIsTriedForTheConnectTimeoutOnly) {
   EXPECT_GT(streams_->requests.size(), 3u);
 }
 
+TEST_F(FollowTest, TheConnectTimeoutIsUsedToItsEndAndForALastAttempt) {
+  options_.connect_timeout = absl::Seconds(10);
+  const absl::Time before = sleeper_.now;
+  Run(std::vector<StreamScript>(100, {{}, Lost()}));
+  EXPECT_EQ(sleeper_.now - before, options_.connect_timeout);
+  EXPECT_THAT(streams_->requests, SizeIs(sleeper_.sleeps.size() + 1));
+  EXPECT_GT(streams_->read_timeouts.back(), absl::ZeroDuration());
+}
+
+TEST_F(FollowTest, AServerThatAsksForALongerWaitThanIsLeftIsLeftAlone) {
+  RpcError limit = MakeRpcError(grpc::StatusCode::RESOURCE_EXHAUSTED, "too many", "SUBSCRIBER_LIMIT");
+  limit.retry_delay = absl::Seconds(60);
+  const auto result = Run({{{}, limit}});
+  EXPECT_EQ(result.error.reason, "SUBSCRIBER_LIMIT");
+  EXPECT_THAT(sleeper_.sleeps, IsEmpty());
+}
+
+TEST_F(FollowTest, AnAttemptThatWaitedInVainTellsTheEarlierCauseAndDoesNotLengthenTheNextWait) {
+  Run({{{Started(0)}, Lost()}, {{}, Lost()}, {{}, Over(), true}, {{}, Over(), true}});
+  EXPECT_THAT(sleeper_.sleeps, ElementsAre(absl::Milliseconds(200), absl::Milliseconds(400), absl::Milliseconds(200),
+                                           absl::Milliseconds(200)));
+  ASSERT_THAT(observer_.reconnects, SizeIs(4));
+  EXPECT_TRUE(IsUnreachable(observer_.reconnects[3]));
+  EXPECT_EQ(observer_.reconnects[3].message, "no server answered for 10s; before: connection reset");
+}
+
+TEST_F(FollowTest, AStreamThatTheOtherSideCancelsIsABrokenConnection) {
+  const RpcError cancelled = MakeRpcError(grpc::StatusCode::CANCELLED, "CANCELLED");
+  Run({{{Started(0), Batch(0, {1}, 1)}, cancelled}});
+  EXPECT_EQ(After(1), FormatPosition(At(1)));
+  const auto result = Run(std::vector<StreamScript>(100, {{}, cancelled}));
+  EXPECT_TRUE(IsUnreachable(result.error));
+}
+
 TEST(BackoffTest, WaitsAreDrawnFromTheUpperHalfUpToTheLongest) {
   Backoff eager({.initial = absl::Seconds(1), .longest = absl::Seconds(3)}, [] { return 0.0; });
   EXPECT_EQ(eager.Next(), absl::Milliseconds(500));

@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <fstream>
 #include <memory>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,14 @@ using testing::IsEmpty;
 using testing::SizeIs;
 using testing::StartsWith;
 using Arguments = std::vector<std::string>;
+
+// `text` with each run of white space as one space: help is broken into lines.
+std::string Unwrapped(const std::string& text) {
+  std::istringstream words(text);
+  std::string joined;
+  for (std::string word; words >> word;) joined += (joined.empty() ? "" : " ") + word;
+  return joined;
+}
 
 class RefundctlTest : public testing::Test {
  protected:
@@ -61,6 +70,12 @@ TEST_F(RefundctlTest, WrongUsageIsTwoAndSaysWhat) {
       {{"tail", "--name=books", "--from=latest", "--until=1"}, "is no position"},
       {{"tail", "--name=books", "--from=latest", "--frob"}, "--frob"},
       {{"info", "--output=xml"}, "--output: xml"},
+      {{"info", "--address=relay"}, "\"relay\" is no address: write HOST:PORT"},
+      {{"info", "--address="}, "required HOST:PORT missing"},
+      {{"info", "--address=:50051"}, "is no address"},
+      {{"info", "--address=relay:"}, "is no address"},
+      {{"info", "--address=relay:65536"}, "is no address"},
+      {{"info", "--address=::1"}, "is no address"},
       {{"info", "--timeout=never"}, "is no duration"},
       {{"get"}, "EVENT_ID is required"},
       {{"get", ""}, "must not be empty"},
@@ -103,8 +118,16 @@ TEST_F(RefundctlTest, WithoutAServerItIsThree) {
     EXPECT_THAT(err_, AllOf(HasSubstr("UNAVAILABLE"), HasSubstr("Check that refund-relay runs")));
   }
   EXPECT_EQ(Run({"send", "--sample=pass", "--secret-file=" REFUND_RELAY_TESTDATA "/refunded.pass.json",
-                 "--url=http://127.0.0.1:1/"}),
+                 "--url=http://127.0.0.1:1/", "--timeout=300ms"}),
             3);
+  EXPECT_THAT(err_, AllOf(StartsWith("refundctl: nothing listens at 127.0.0.1:1 yet; trying again for 300ms\n"),
+                          HasSubstr("refundctl: error: connecting to http://127.0.0.1:1")));
+}
+
+TEST_F(RefundctlTest, AStreamThatTheServerCancelsWithoutAReasonIsThree) {
+  service_.AddStream({{Started(0), Batch(0, {1}, 1)}, {grpc::StatusCode::CANCELLED, "CANCELLED"}});
+  EXPECT_EQ(Run({"tail", "--name=books", "--from=earliest", "--no-follow"}), 3);
+  EXPECT_THAT(err_, HasSubstr("resume with --after=" + FormatPosition(At(1))));
 }
 
 TEST_F(RefundctlTest, AFileThatCannotBeReadIsFour) {
@@ -142,6 +165,13 @@ TEST_F(RefundctlTest, SendSignsTheBytesAndIsZeroOnlyAfter2xx) {
     const std::string request = server.Request();
     EXPECT_THAT(request, HasSubstr("X-Conscent-Signature: " + signature.substr(0, 63)));
     EXPECT_THAT(request, testing::Not(HasSubstr(signature)));
+    EXPECT_THAT(err_, IsEmpty());  // a 401 that was asked for
+  }
+  for (const char* kind : {"secret", "basic"}) {
+    TinyHttpServer server("HTTP/1.1 401 Unauthorized\r\nContent-Length: 2\r\n\r\n{}");
+    EXPECT_EQ(Run({"send", body_file, std::string("--") + kind + "-file=" + secret_file, "--url=" + server.url_text()}),
+              1);
+    EXPECT_THAT(err_, HasSubstr(std::string("one of those in the server's --webhook_") + kind + "_files?\n"));
   }
   std::remove(body_file.c_str());
   std::remove(secret_file.c_str());
@@ -230,7 +260,28 @@ TEST_F(RefundctlTest, InfoPrintsFieldsOrJson) {
   EXPECT_EQ(Run({"info"}), 0);
   EXPECT_THAT(out_, StartsWith("log_id  "));
   EXPECT_EQ(Run({"--output=json", "info"}), 0);
-  EXPECT_EQ(out_, "{\"kind\":\"log_info\",\"log_id\":\"log1\",\"first_sequence\":\"1\",\"last_sequence\":\"2\"}\n");
+  EXPECT_EQ(out_,
+            "{\"kind\":\"log_info\",\"log_id\":\"log1\",\"first_sequence\":\"1\",\"last_sequence\":\"2\","
+            "\"server_instance\":\"\",\"server_version\":\"\"}\n");
+}
+
+TEST_F(RefundctlTest, InfoOnAnEmptyLogShowsTheZero) {
+  service_.SetLastSequence(0);
+  EXPECT_EQ(Run({"info"}), 0);
+  EXPECT_THAT(out_, testing::ContainsRegex("\nlast_sequence  *0\n"));
+  EXPECT_EQ(Run({"info", "--output=json"}), 0);
+  EXPECT_THAT(out_, HasSubstr("\"last_sequence\":\"0\""));
+}
+
+TEST_F(RefundctlTest, HelpSaysWhatThisVersionsServerLacksAndHowAPositionLooks) {
+  EXPECT_EQ(Run({"tail", "--help"}), 0);
+  EXPECT_THAT(Unwrapped(out_),
+              AllOf(HasSubstr("committed: not in this version's server yet"), HasSubstr("as tail printed it")));
+  EXPECT_THAT(out_, testing::ContainsRegex("--after=[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}:[0-9]+:[0-9a-f]{16}\n"));
+  EXPECT_EQ(Run({"list", "--help"}), 0);
+  const std::string help = Unwrapped(out_);
+  const std::string lacks = "not in this version's server yet";
+  EXPECT_NE(help.find(lacks, help.find(lacks) + 1), std::string::npos) << help;
 }
 
 TEST_F(RefundctlTest, GetPrintsOneEventOrTheServersReason) {

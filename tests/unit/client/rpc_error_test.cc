@@ -8,6 +8,7 @@
 
 #include "client/refundctl/advice.h"
 #include "client/refundctl/exit_code.h"
+#include "client/refundctl/flag_of_field.h"
 #include "client/refundctl/notice_printer.h"
 #include "refundrelay/v1/rpc_status.pb.h"
 
@@ -64,7 +65,9 @@ TEST(RpcErrorTest, DetailsThatAreNoneAreLeftOut) {
 TEST(RpcErrorTest, UnavailableIsUnreachableOnlyIfNoServerGaveAReason) {
   EXPECT_TRUE(IsUnreachable(MakeRpcError(grpc::StatusCode::UNAVAILABLE, "refused")));
   EXPECT_TRUE(IsUnreachable(MakeRpcError(grpc::StatusCode::DEADLINE_EXCEEDED, "late")));
+  EXPECT_TRUE(IsUnreachable(MakeRpcError(grpc::StatusCode::CANCELLED, "reset")));
   EXPECT_FALSE(IsUnreachable(MakeRpcError(grpc::StatusCode::UNAVAILABLE, "down", "STORAGE_UNAVAILABLE")));
+  EXPECT_FALSE(IsUnreachable(MakeRpcError(grpc::StatusCode::CANCELLED, "why", "REASON")));
   EXPECT_FALSE(IsUnreachable(MakeRpcError(grpc::StatusCode::NOT_FOUND, "no")));
 }
 
@@ -87,17 +90,38 @@ TEST(NoticePrinterTest, AnErrorNamesCodeReasonFieldsAndTheWayOut) {
   NoticePrinter notices(err, OutputFormat::kText);
   EXPECT_EQ(ReportError(notices, RpcErrorOf(RichStatus())), kExitRefused);
   EXPECT_THAT(err.str(), HasSubstr("refundctl: error: OUT_OF_RANGE POSITION_EXPIRED {first_sequence=120}: events were "
-                                   "deleted\n  after: too old\n"));
+                                   "deleted\n  --after: too old\n"));
   EXPECT_THAT(err.str(), HasSubstr("--from=earliest"));
+}
+
+TEST(NoticePrinterTest, WrongFieldsAreToldOnceAndByTheirFlags) {
+  std::ostringstream err;
+  NoticePrinter notices(err, OutputFormat::kText);
+  RpcError error = MakeRpcError(grpc::StatusCode::INVALID_ARGUMENT, "at_time: is a time to come; start: is missing");
+  error.field_violations = {{"at_time", "is a time to come"}, {"start", "is missing"}};
+  notices.Error(error);
+  EXPECT_EQ(err.str(),
+            "refundctl: error: INVALID_ARGUMENT\n  --at-time: is a time to come\n  start: is missing\n"
+            "  Correct the request.\n");
+}
+
+TEST(FlagOfFieldTest, NamesTheFlagAndThePart) {
+  EXPECT_EQ(FlagOfField("filter.event_names[1]"), "--event-name, value 2");
+  EXPECT_EQ(FlagOfField("after.log_id"), "--after, log_id");
+  EXPECT_EQ(FlagOfField("until"), "--until");
+  EXPECT_EQ(FlagOfField("stored_until"), "--until-time");
+  EXPECT_EQ(FlagOfField("until_then"), "");
+  EXPECT_EQ(FlagOfField("page_token"), "");
 }
 
 TEST(NoticePrinterTest, AnErrorIsOneJsonLine) {
   std::ostringstream err;
   NoticePrinter notices(err, OutputFormat::kJson);
   notices.Error(RpcErrorOf(RichStatus()));
-  EXPECT_THAT(err.str(), HasSubstr(R"({"kind":"error","code":"OUT_OF_RANGE","reason":"POSITION_EXPIRED",)"
-                                   R"("message":"events were deleted","metadata":{"first_sequence":"120"},)"
-                                   R"("field_violations":[{"field":"after","description":"too old"}],)"));
+  EXPECT_THAT(err.str(),
+              HasSubstr(R"({"kind":"error","code":"OUT_OF_RANGE","reason":"POSITION_EXPIRED",)"
+                        R"("message":"events were deleted","metadata":{"first_sequence":"120"},)"
+                        R"("field_violations":[{"field":"after","flag":"--after","description":"too old"}],)"));
   EXPECT_EQ(err.str().find('\n'), err.str().size() - 1);
 }
 

@@ -5,12 +5,14 @@
 
 #include <filesystem>
 #include <fstream>
+#include <optional>
 #include <sstream>
 #include <string>
 
 #include "client/refundctl/http_post.h"
 #include "client/refundctl/webhook_credentials.h"
 #include "client/refundctl/webhook_sample.h"
+#include "tests/unit/client/reserved_port.h"
 #include "tests/unit/client/tiny_http_server.h"
 
 namespace refund_relay {
@@ -54,7 +56,7 @@ TEST(WebhookCredentialsTest, TheFirstSecretIsReadAsTheServerReadsIt) {
   std::filesystem::remove_all(folder);
 }
 
-TEST(WebhookSampleTest, TheSamplesAreTheVendorsByteForByte) {
+TEST(WebhookSampleTest, TheVendorsSamplesAreEmbeddedByteForByte) {
   for (const char* name : {"pass", "pay_per_use", "subscription"}) {
     ASSERT_FALSE(Testdata(name).empty());
     EXPECT_EQ(WebhookSample(name), Testdata(name)) << name;
@@ -140,6 +142,25 @@ TEST(HttpPostTest, ASilentServerIsGivenUpInTime) {
 TEST(HttpPostTest, AConnectionThatEndsWithoutAnAnswerIsUnavailable) {
   TinyHttpServer server("HTTP/1.1 200 OK\r\nContent-Le");
   EXPECT_EQ(HttpPost(server.url(), {}, "the end", absl::Seconds(30)).status().code(), absl::StatusCode::kUnavailable);
+}
+
+TEST(HttpPostTest, AServerThatListensLaterGetsTheWebhookOnce) {
+  ReservedPort port;
+  const HttpUrl url = ParseHttpUrl("http://" + port.address() + "/hook").value();
+  std::optional<TinyHttpServer> server;
+  const auto answer = HttpPostOnceItListens(url, {}, "the end", absl::Seconds(30), [&] {
+    ASSERT_FALSE(server.has_value()) << "told twice";
+    server.emplace("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}", port.port());
+  });
+  ASSERT_TRUE(answer.ok()) << answer.status();
+  EXPECT_EQ(answer->status, 200);
+  EXPECT_THAT(server->Request(), testing::EndsWith("\r\n\r\nthe end"));
+}
+
+TEST(HttpPostTest, ABrokenConnectionIsNotTriedAgain) {
+  TinyHttpServer server("HTTP/1.1 200 OK\r\nContent-Le");
+  const auto answer = HttpPostOnceItListens(server.url(), {}, "the end", absl::Seconds(30), [] { FAIL(); });
+  EXPECT_EQ(answer.status().code(), absl::StatusCode::kUnavailable);
 }
 
 }  // namespace

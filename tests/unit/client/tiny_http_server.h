@@ -2,6 +2,7 @@
 #ifndef REFUND_RELAY_TESTS_UNIT_CLIENT_TINY_HTTP_SERVER_H_
 #define REFUND_RELAY_TESTS_UNIT_CLIENT_TINY_HTTP_SERVER_H_
 
+#include <cstdint>
 #include <string>
 #include <thread>
 #include <utility>
@@ -19,8 +20,9 @@ namespace refund_relay {
 // for the peer to go.
 class TinyHttpServer {
  public:
-  explicit TinyHttpServer(std::string answer)
-      : acceptor_(io_, boost::asio::ip::tcp::endpoint(boost::asio::ip::address_v4::loopback(), 0)),
+  // Port 0 picks a free one; another may be a ReservedPort.
+  explicit TinyHttpServer(std::string answer, uint16_t port = 0)
+      : acceptor_(Listen(io_, port)),
         url_text_("http://127.0.0.1:" + std::to_string(acceptor_.local_endpoint().port()) + "/hook"),
         url_(ParseHttpUrl(url_text_).value()),
         thread_([this, answer = std::move(answer)] { Serve(answer); }) {}
@@ -37,6 +39,15 @@ class TinyHttpServer {
   }
 
  private:
+  static boost::asio::ip::tcp::acceptor Listen(boost::asio::io_context& io, uint16_t port) {
+    const boost::asio::ip::tcp::endpoint endpoint(boost::asio::ip::address_v4::loopback(), port);
+    boost::asio::ip::tcp::acceptor acceptor(io, endpoint.protocol());
+    acceptor.set_option(boost::asio::detail::socket_option::boolean<SOL_SOCKET, SO_REUSEPORT>(true));
+    acceptor.bind(endpoint);
+    acceptor.listen();
+    return acceptor;
+  }
+
   void Serve(const std::string& answer) {
     boost::asio::ip::tcp::socket socket(io_);
     acceptor_.accept(socket);
