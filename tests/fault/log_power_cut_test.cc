@@ -19,7 +19,7 @@ namespace {
 
 constexpr auto kKeepNothing = [] { return false; };
 constexpr int kRounds = 25;
-constexpr int kLongRounds = 1000;  // with REFUND_RELAY_LONG=1, which `./dev test --long` sets
+constexpr int kLongRounds = 500;  // with REFUND_RELAY_LONG=1, which `./dev test --long` sets
 
 class LogPowerCutTest : public ::testing::Test {
  protected:
