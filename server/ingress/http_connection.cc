@@ -136,7 +136,7 @@ void HttpConnection::BeginRequest() {
 bool HttpConnection::AcceptHead() {
   if (std::optional<HttpAnswer> refusal = exchange_->CheckHead(parser_.head())) {
     refusal->close = true;  // its body was not read
-    Write(*std::move(refusal));
+    Write(*refusal);
     return false;
   }
   if (const auto length = parser_.head().content_length) {
@@ -159,14 +159,14 @@ void HttpConnection::Dispatch() {
   Enter(Phase::kAwaiting, options_.answer_timeout);
   std::optional<HttpAnswer> answer =
       exchange_->HandleBody(parser_.body(), AnswerTicket(thread_.mailbox(), weak_from_this(), ++request_));
-  if (answer.has_value()) Write(*std::move(answer));
+  if (answer.has_value()) Write(*answer);
 }
 
 void HttpConnection::Deliver(uint64_t request, MakeAnswer make) {
   if (phase_ == Phase::kAwaiting && request == request_) Write(std::move(make)());
 }
 
-void HttpConnection::Write(HttpAnswer answer) {
+void HttpConnection::Write(const HttpAnswer& answer) {
   ++request_;  // a ticket that is still out is void
   const bool draining = thread_.shared().draining.load(std::memory_order_relaxed);
   close_after_write_ = answer.close || draining || too_slow_ || !parser_.done() || !parser_.keep_alive();

@@ -54,7 +54,7 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
   bool AcceptHead();
   void SendContinue();
   void Dispatch();
-  void Write(HttpAnswer answer);
+  void Write(const HttpAnswer& answer);
   void FinishWrite(const boost::system::error_code& ec);
   void Discard();
 

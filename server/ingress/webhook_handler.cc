@@ -62,7 +62,7 @@ class WebhookHandler::Exchange final : public RequestExchange {
       return Problem(ResultOfParse(parsed.status()), Std(parsed.status().message()));
     }
     for (const std::string& field : parsed->drift) handler_.parts_.metrics.CountSchemaDrift(field);
-    Publish(*std::move(parsed), std::move(ticket));
+    Publish(*parsed, std::move(ticket));
     return std::nullopt;
   }
 
@@ -82,7 +82,7 @@ class WebhookHandler::Exchange final : public RequestExchange {
     return found.result == AuthenticationResult::kAuthentic;
   }
 
-  void Publish(ParsedWebhook webhook, AnswerTicket ticket) {
+  void Publish(const ParsedWebhook& webhook, AnswerTicket ticket) {
     // The event id is wanted again for the answer; `this` lives whenever the answer is made (see MakeAnswer).
     auto done = [this, ticket = std::move(ticket),
                  event_id = webhook.event.event_id()](absl::StatusOr<AppendOutcome> outcome) mutable {

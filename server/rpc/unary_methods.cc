@@ -44,7 +44,7 @@ auto OnHistoryThread(CallContext& context, Lookup lookup) {
 }
 
 template <typename Request, typename Response>
-auto NotBuiltYet(std::string rpc) {
+auto NotBuiltYet(const std::string& rpc) {
   return
       [rpc](const Request&, typename UnaryMethod<Request, Response>::Answer answer) { answer(NotBuiltYetError(rpc)); };
 }

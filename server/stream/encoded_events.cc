@@ -206,7 +206,7 @@ std::vector<grpc::Slice> BatchComposer::Finish(uint64_t previous_sequence, bool 
   }
   if (position.event_hash != 0) {
     *out++ = wire::Fixed64Tag(3);
-    out = wire::WriteFixed64(position.event_hash, out);
+    wire::WriteFixed64(position.event_hash, out);
   }
 
   std::vector<grpc::Slice> message;

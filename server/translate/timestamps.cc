@@ -60,7 +60,7 @@ bool TakeOffset(std::string_view& text, int64_t& seconds) {
     if (!TakeDigits(text, 2, minutes)) return false;
   }
   if (hours > 23 || minutes > 59) return false;
-  seconds = (hours * 60 + minutes) * 60 * (west ? -1 : 1);
+  seconds = (int64_t{hours} * 60 + minutes) * 60 * (west ? -1 : 1);
   return text.empty();
 }
 

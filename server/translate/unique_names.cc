@@ -9,8 +9,8 @@ absl::string_view Absl(std::string_view text) { return absl::string_view(text.da
 
 uint64_t ClassOf(std::string_view name) {
   if (name.empty()) return 1;
-  const auto first = static_cast<unsigned char>(name.front());
-  const auto last = static_cast<unsigned char>(name.back());
+  const size_t first = static_cast<unsigned char>(name.front());
+  const size_t last = static_cast<unsigned char>(name.back());
   return uint64_t{1} << ((name.size() * 7 + first * 3 + last) % 64);
 }
 

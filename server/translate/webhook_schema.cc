@@ -15,6 +15,7 @@ using refundrelay::v1::User;
 struct OfEvent {
   using Message = RefundEvent;
   static const RefundEvent& Read(const RefundEvent& event) { return event; }
+  static const RefundEvent& Read(RefundEvent&& event) = delete;
   static RefundEvent& Write(RefundEvent& event) { return event; }
 };
 struct OfRefund {
