@@ -18,13 +18,3 @@ if(REFUND_RELAY_SANITIZE)
 else()
   add_compile_definitions($<$<CONFIG:Release,RelWithDebInfo>:_FORTIFY_SOURCE=2>)
 endif()
-
-# refund_relay::sanitizer: what a program, not a library, links besides. Debian's Abseil is not instrumented, so
-# ThreadSanitizer would take all that its mutexes put in order for races.
-if(REFUND_RELAY_SANITIZE MATCHES "thread")
-  add_library(refund_relay_sanitizer OBJECT ${PROJECT_SOURCE_DIR}/tests/sanitizers/absl_mutex_for_tsan.cc)
-  target_link_libraries(refund_relay_sanitizer PUBLIC absl::synchronization ${CMAKE_DL_LIBS})
-else()
-  add_library(refund_relay_sanitizer INTERFACE)
-endif()
-add_library(refund_relay::sanitizer ALIAS refund_relay_sanitizer)

@@ -7,7 +7,7 @@ function(refund_relay_test name)
     set(ARG_TIMEOUT 60)
   endif()
   add_executable(${name} ${ARG_SOURCES})
-  target_link_libraries(${name} PRIVATE ${ARG_LIBS} refund_relay::compiler refund_relay::sanitizer GTest::gmock GTest::gtest GTest::gtest_main)
+  target_link_libraries(${name} PRIVATE ${ARG_LIBS} refund_relay::compiler GTest::gmock GTest::gtest GTest::gtest_main)
   # Optimising what runs once costs more than it gives: test code compiles in half the time so.
   target_compile_options(${name} PRIVATE $<$<CONFIG:Release>:-O1>)
   target_compile_definitions(${name} PRIVATE REFUND_RELAY_TESTDATA="${PROJECT_SOURCE_DIR}/tests/testdata")
