@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cstdlib>
 #include <stdexcept>
 
 namespace refund_relay {
@@ -28,6 +29,9 @@ ChildProcess::ChildProcess(const std::string& program, const std::vector<std::st
   std::vector<std::string> argv_strings = {program};
   argv_strings.insert(argv_strings.end(), arguments.begin(), arguments.end());
   std::vector<std::string> env_strings = environment;
+  for (const std::string name : {"ASAN_OPTIONS", "TSAN_OPTIONS", "UBSAN_OPTIONS"}) {
+    if (const char* value = std::getenv(name.c_str()); value != nullptr) env_strings.push_back(name + "=" + value);
+  }
   auto argv = Pointers(argv_strings);
   auto env = Pointers(env_strings);
   posix_spawn_file_actions_t actions;

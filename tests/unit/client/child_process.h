@@ -13,7 +13,8 @@ namespace refund_relay {
 // Stdin is empty. Used by one thread.
 class ChildProcess {
  public:
-  // Starts `program` with `arguments`; `environment` holds NAME=value and is all that it gets.
+  // Starts `program` with `arguments`; `environment` holds NAME=value and is all that it gets, but for sanitizer
+  // options.
   ChildProcess(const std::string& program, const std::vector<std::string>& arguments,
                const std::vector<std::string>& environment = {});
   // Kills it if it still runs.
