@@ -117,6 +117,7 @@ LogInfo MemoryEventLog::Info() {
   info.last = ends.last;
   info.first_stored_at = ends.first_stored_at;
   info.last_stored_at = ends.last_stored_at;
+  info.log_bytes = store_->bytes();
   info.queued_events = writer_->queued_events();
   info.queue_limit_events = options_.limits.queue_limit_events;
   return info;

@@ -102,6 +102,11 @@ void MemoryEventStore::Published() {
   staged_.clear();
 }
 
+size_t MemoryEventStore::bytes() {
+  absl::MutexLock lock(&mu_);
+  return bytes_;
+}
+
 absl::Status MemoryEventStore::Check(uint64_t sequence) const {
   return CheckPosition(sequence, trimmed_.sequence + 1, last_sequence());
 }

@@ -61,6 +61,8 @@ class MemoryEventStore final : public CommitStore, public EventAppender, public 
 
   // The events after `position`, at most `limit` of them. Errors as of EventLog::Read, about `position`.
   absl::StatusOr<Records> After(LogPosition position, size_t limit) ABSL_LOCKS_EXCLUDED(mu_);
+  // About what the events take in memory.
+  size_t bytes() ABSL_LOCKS_EXCLUDED(mu_);
   // As EventLog's.
   absl::StatusOr<LogPosition> PositionAt(uint64_t sequence) ABSL_LOCKS_EXCLUDED(mu_);
   absl::StatusOr<LogPosition> PositionBefore(absl::Time time) ABSL_LOCKS_EXCLUDED(mu_);

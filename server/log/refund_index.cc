@@ -40,8 +40,8 @@ std::string EncodeRefundBucket(const std::vector<RefundIndexEntry>& entries, uin
   return encoded;
 }
 
-void ScanRefundBucket(std::string_view encoded, uint64_t block, uint64_t hash,
-                      absl::FunctionRef<void(uint64_t sequence)> found) {
+void ScanRefundBucket(std::string_view encoded, uint64_t block,
+                      absl::FunctionRef<void(uint32_t fingerprint, uint64_t sequence)> visit) {
   const auto number = [&encoded](size_t at, int bytes) {
     uint64_t value = 0;
     for (int byte = 0; byte < bytes; ++byte) {
@@ -50,7 +50,7 @@ void ScanRefundBucket(std::string_view encoded, uint64_t block, uint64_t hash,
     return value;
   };
   for (size_t at = 0; at + kEntryBytes <= encoded.size(); at += kEntryBytes) {
-    if (number(at, 4) == (hash & 0xffffffff)) found(block * kRefundBlockEvents + number(at + 4, 2) + 1);
+    visit(static_cast<uint32_t>(number(at, 4)), block * kRefundBlockEvents + number(at + 4, 2) + 1);
   }
 }
 

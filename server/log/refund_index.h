@@ -47,9 +47,9 @@ void AddRefundIds(uint64_t sequence, std::string_view refund_id, std::string_vie
 // The `entries` column of a row: 6 bytes for each entry of `bucket`, in the order given: the hash's lower 32 bits, the
 // place within the block (16 bits), little endian.
 std::string EncodeRefundBucket(const std::vector<RefundIndexEntry>& entries, uint64_t block, uint64_t bucket);
-// Calls `found` with the sequences of a row's entries that may have `hash`, in order.
-void ScanRefundBucket(std::string_view encoded, uint64_t block, uint64_t hash,
-                      absl::FunctionRef<void(uint64_t sequence)> found);
+// Visits a row's entries in order: the lower 32 bits of the hash, and the sequence.
+void ScanRefundBucket(std::string_view encoded, uint64_t block,
+                      absl::FunctionRef<void(uint32_t fingerprint, uint64_t sequence)> visit);
 
 // Writes the index. Opened on any thread, then of the writer's.
 class RefundIndexWriter final : public CommitPart {

@@ -257,8 +257,8 @@ absl::StatusOr<std::vector<uint64_t>> SqliteEventReader::CandidatesOf(RefundIdKi
     const absl::StatusOr<bool> row = select_bucket_.Step();
     if (!row.ok()) return row.status();
     if (!*row) continue;
-    ScanRefundBucket(select_bucket_.Bytes(0), block, hash, [&](uint64_t sequence) {
-      if (sequence > after) candidates.push_back(sequence);
+    ScanRefundBucket(select_bucket_.Bytes(0), block, [&](uint32_t fingerprint, uint64_t sequence) {
+      if (fingerprint == static_cast<uint32_t>(hash) && sequence > after) candidates.push_back(sequence);
     });
   }
   if (block < full_blocks) {

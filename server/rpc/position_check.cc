@@ -61,7 +61,8 @@ absl::Status LogIdChangedError(const LogInfo& info, const refundrelay::v1::Posit
                       "LOG_ID_CHANGED");
   }
   std::string restored_from;
-  google::protobuf::util::MessageToJsonString(ToProto(*info.restored_from), &restored_from).IgnoreError();
+  // Fails for messages that hold Any only.
+  (void)google::protobuf::util::MessageToJsonString(ToProto(*info.restored_from), &restored_from);
   const bool is_past_the_backup = position.log_id() == info.restored_from->log_id;
   return WithReason(
       absl::FailedPreconditionError(absl::StrCat(

@@ -175,7 +175,7 @@ TEST(ConfigTest, RefusesValuesOutOfRange) {
 }
 
 TEST(ConfigTest, RefusesWhatItDoesNotKnow) {
-  EXPECT_THAT(Refusal(With({"--retention_age=1h"})), HasSubstr("--retention_age: there is no such flag"));
+  EXPECT_THAT(Refusal(With({"--retention_years=1"})), HasSubstr("--retention_years: there is no such flag"));
   EXPECT_THAT(Refusal(With({"--nomax_streams"})), HasSubstr("--nomax_streams: there is no such flag"));
   EXPECT_THAT(Refusal(With({"--max-streams=7"})), HasSubstr("did you mean --max_streams?"));
   EXPECT_THAT(Refusal(With({"serve"})), HasSubstr("\"serve\" is not a flag"));
@@ -223,8 +223,8 @@ TEST(ConfigTest, AMistypedVariableShowsButThoseOfOthersDoNot) {
 }
 
 TEST(ConfigTest, AVariableOfASettingThatIsNotBuiltIsRefused) {
-  EXPECT_THAT(Refusal(With({}), {{"REFUND_RELAY_RETENTION_AGE", "24h"}}),
-              HasSubstr("REFUND_RELAY_RETENTION_AGE: this version does not have that setting yet"));
+  EXPECT_THAT(Refusal(With({}), {{"REFUND_RELAY_MAX_QUARANTINED_WEBHOOKS", "9"}}),
+              HasSubstr("REFUND_RELAY_MAX_QUARANTINED_WEBHOOKS: this version does not have that setting yet"));
 }
 
 TEST(ConfigTest, HelpNamesEveryFlagWithItsDefaultAndNothingElse) {
