@@ -66,6 +66,7 @@ absl::Status QuarantineTable::Promote(std::string_view quarantine_id, const NewE
   *outcome = *appended;
   if (appended->duplicate) return absl::OkStatus();
   changed_ = true;
+  ++promoted_in_commit_;
   return rows_.Remove(quarantine_id).status();
 }
 
@@ -77,20 +78,25 @@ absl::Status QuarantineTable::Discard(std::string_view quarantine_id, bool* was_
   return absl::OkStatus();
 }
 
+void QuarantineTable::RolledBack() {
+  changed_ = false;
+  promoted_in_commit_ = 0;
+}
+
 void QuarantineTable::Published() {
   if (!std::exchange(changed_, false)) return;
   const absl::StatusOr<QuarantineRows::Held> held = rows_.Count();
   if (!held.ok()) {
     Log(LogLevel::kWarning, "the quarantine could not be counted; its metrics lag", {{"cause", held.status()}});
-    return;
   }
   absl::MutexLock lock(&mu_);
-  held_ = *held;
+  promoted_ += std::exchange(promoted_in_commit_, 0);
+  if (held.ok()) held_ = *held;
 }
 
 QuarantineInfo QuarantineTable::Info() {
   absl::MutexLock lock(&mu_);
-  return {held_.webhooks, limit_, held_.oldest_received_at};
+  return {held_.webhooks, limit_, held_.oldest_received_at, promoted_};
 }
 
 }  // namespace refund_relay
