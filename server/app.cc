@@ -49,7 +49,7 @@ App::App(Config config)
       ingress_metrics_(metrics_.registry()),
       credentials_(config_.webhook_secret_files, config_.webhook_basic_files),
       fan_out_({.window_bytes = config_.live_window_bytes}),
-      rpc_metrics_(std::make_shared<RpcMetrics>(metrics_.registry(), fan_out_)),
+      rpc_metrics_(std::make_shared<RpcMetrics>(metrics_.registry(), fan_out_, streams_, Clock::System())),
       watcher_(std::make_unique<FileWatcher>()) {
   metrics_.Add(rpc_metrics_);
 }
@@ -191,7 +191,8 @@ absl::Status App::StartGrpc() {
       config_.max_stream_age == absl::ZeroDuration() ? absl::InfiniteDuration() : config_.max_stream_age;
   options.server_instance = instance_;
   options.server_version = std::string(Version());
-  auto server = GrpcServer::Start(options, *storage_.log, fan_out_, *history_, *rpc_metrics_, Clock::System());
+  auto server =
+      GrpcServer::Start(options, *storage_.log, fan_out_, *history_, streams_, *rpc_metrics_, Clock::System());
   if (!server.ok()) return server.status();
   grpc_ = *std::move(server);
   liveness_.SetAddress({config_.grpc_address.host, static_cast<uint16_t>(grpc_->port())});

@@ -23,6 +23,7 @@
 #include "server/ops/ops_metrics.h"
 #include "server/rpc/grpc_server.h"
 #include "server/rpc/rpc_metrics.h"
+#include "server/rpc/stream_registry.h"
 #include "server/stream/fan_out.h"
 #include "server/stream/history_reader.h"
 #include "server/stream/publisher.h"
@@ -82,6 +83,7 @@ class App {
   IngressMetrics ingress_metrics_;
   CredentialStore credentials_;
   FanOut fan_out_;
+  StreamRegistry streams_;
   std::shared_ptr<RpcMetrics> rpc_metrics_;
   Storage storage_;
   // What the admin port may ask while the rest starts and stops.

@@ -10,6 +10,7 @@
 #include "server/log/event_log.h"
 #include "server/ops/clock.h"
 #include "server/rpc/rpc_metrics.h"
+#include "server/rpc/stream_registry.h"
 #include "server/stream/fan_out.h"
 #include "server/stream/history_reader.h"
 
@@ -20,6 +21,7 @@ struct CallContext {
   EventLog& log;
   FanOut& fan_out;
   HistoryReader& history;
+  StreamRegistry& streams;
   RpcMetrics& metrics;
   const Clock& clock;
   std::string server_instance;

@@ -49,11 +49,12 @@ void LimitConnectionAge(grpc::ServerBuilder& builder, absl::Duration max_stream_
 
 class GrpcServer::Impl {
  public:
-  Impl(const Options& options, EventLog& log, FanOut& fan_out, HistoryReader& history, RpcMetrics& metrics,
-       const Clock& clock)
+  Impl(const Options& options, EventLog& log, FanOut& fan_out, HistoryReader& history, StreamRegistry& streams,
+       RpcMetrics& metrics, const Clock& clock)
       : context_{log,
                  fan_out,
                  history,
+                 streams,
                  metrics,
                  clock,
                  options.server_instance,
@@ -156,9 +157,9 @@ GrpcServer::GrpcServer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 GrpcServer::~GrpcServer() { impl_->Stop(absl::Now()); }
 
 absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(const Options& options, EventLog& log, FanOut& fan_out,
-                                                              HistoryReader& history, RpcMetrics& metrics,
-                                                              const Clock& clock) {
-  auto impl = std::make_unique<Impl>(options, log, fan_out, history, metrics, clock);
+                                                              HistoryReader& history, StreamRegistry& streams,
+                                                              RpcMetrics& metrics, const Clock& clock) {
+  auto impl = std::make_unique<Impl>(options, log, fan_out, history, streams, metrics, clock);
   if (absl::Status status = impl->Start(options); !status.ok()) return status;
   return std::unique_ptr<GrpcServer>(new GrpcServer(std::move(impl)));
 }

@@ -10,6 +10,7 @@
 #include "absl/time/time.h"
 #include "server/rpc/call_context.h"
 #include "server/rpc/rpc_metrics.h"
+#include "server/rpc/stream_registry.h"
 
 namespace refund_relay {
 
@@ -30,8 +31,8 @@ class GrpcServer {
 
   // All must outlive the server. UNAVAILABLE when the address cannot be listened on.
   static absl::StatusOr<std::unique_ptr<GrpcServer>> Start(const Options& options, EventLog& log, FanOut& fan_out,
-                                                           HistoryReader& history, RpcMetrics& metrics,
-                                                           const Clock& clock);
+                                                           HistoryReader& history, StreamRegistry& streams,
+                                                           RpcMetrics& metrics, const Clock& clock);
   ~GrpcServer();
 
   // The port that it listens on.

@@ -3,6 +3,7 @@
 #include <grpcpp/create_channel.h>
 
 #include <chrono>
+#include <thread>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -26,14 +27,14 @@ std::unique_ptr<EventLog> OrMemory(std::unique_ptr<EventLog> log) {
 StreamingServer::StreamingServer(Options options)
     : log_(OrMemory(std::move(options.log))),
       fan_out_(options.fan_out),
-      metrics_(registry_, fan_out_),
+      metrics_(registry_, fan_out_, streams_, Clock::System()),
       history_(*log_, options.history_threads) {
   for (NewEvent& event : options.stored) AppendAndWait(*log_, std::move(event));
   fan_out_.Start(*log_);
   options.grpc.address = "127.0.0.1:0";
   options.grpc.server_instance = "test-instance";
   options.grpc.server_version = "test-version";
-  auto server = GrpcServer::Start(options.grpc, *log_, fan_out_, history_, metrics_, Clock::System());
+  auto server = GrpcServer::Start(options.grpc, *log_, fan_out_, history_, streams_, metrics_, Clock::System());
   EXPECT_TRUE(server.ok()) << server.status();
   server_ = *std::move(server);
 }
@@ -45,14 +46,42 @@ StreamingServer::~StreamingServer() {
   EXPECT_TRUE(closed.ok()) << closed;
 }
 
+void StreamingServer::AwaitOpenStreams(size_t count) {
+  const absl::Time deadline = absl::Now() + absl::FromChrono(kHung);
+  while (streams_.List().size() != count && absl::Now() < deadline) std::this_thread::yield();
+  EXPECT_EQ(streams_.List().size(), count);
+  EXPECT_EQ(Metric("refund_relay_subscriber_streams"), static_cast<double>(count));
+}
+
+double StreamingServer::Metric(const std::string& name, const std::string& subscriber) {
+  std::vector<prometheus::MetricFamily> families = registry_.Collect();
+  for (prometheus::MetricFamily& family : metrics_.Collect()) families.push_back(std::move(family));
+  for (const prometheus::MetricFamily& family : families) {
+    if (family.name != name) continue;
+    for (const prometheus::ClientMetric& metric : family.metric) {
+      const bool is_it =
+          subscriber.empty() ? metric.label.empty() : metric.label.size() == 1 && metric.label[0].value == subscriber;
+      if (is_it) return family.type == prometheus::MetricType::Counter ? metric.counter.value : metric.gauge.value;
+    }
+  }
+  ADD_FAILURE() << "no series " << name << " of \"" << subscriber << "\"";
+  return 0;
+}
+
 std::string StreamingServer::address() const { return absl::StrCat("127.0.0.1:", server_->port()); }
 
 std::unique_ptr<refundrelay::v1::RefundEventService::Stub> StreamingServer::NewStub() const {
+  return refundrelay::v1::RefundEventService::NewStub(NewChannel());
+}
+
+std::shared_ptr<grpc::Channel> StreamingServer::NewChannel() const {
   grpc::ChannelArguments arguments;
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
   arguments.SetMaxReceiveMessageSize(-1);
-  return refundrelay::v1::RefundEventService::NewStub(
-      grpc::CreateCustomChannel(address(), grpc::InsecureChannelCredentials(), arguments));
+  // What a client takes in before it reads: little, and always the same.
+  arguments.SetInt(GRPC_ARG_HTTP2_BDP_PROBE, 0);
+  arguments.SetInt(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, 64 << 10);
+  return grpc::CreateCustomChannel(address(), grpc::InsecureChannelCredentials(), arguments);
 }
 
 refundrelay::v1::Position StreamingServer::PositionAt(uint64_t sequence) {

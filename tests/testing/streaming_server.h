@@ -14,6 +14,7 @@
 #include "server/log/event_log.h"
 #include "server/rpc/grpc_server.h"
 #include "server/rpc/rpc_metrics.h"
+#include "server/rpc/stream_registry.h"
 #include "server/stream/fan_out.h"
 #include "server/stream/history_reader.h"
 
@@ -34,9 +35,16 @@ class StreamingServer {
 
   EventLog& log() { return *log_; }
   FanOut& fan_out() { return fan_out_; }
+  StreamRegistry& streams() { return streams_; }
   RpcMetrics& metrics() { return metrics_; }
+  HistoryReader& history() { return history_; }
+  // Streams that ended leave the registry in their own time: waits until `count` are there.
+  void AwaitOpenStreams(size_t count);
+  // The value of one series; fails the test when it is not there.
+  double Metric(const std::string& name, const std::string& subscriber = "");
   GrpcServer& server() { return *server_; }
-  // A stub on a connection of its own.
+  // A connection of its own, and a stub on one.
+  std::shared_ptr<grpc::Channel> NewChannel() const;
   std::unique_ptr<refundrelay::v1::RefundEventService::Stub> NewStub() const;
   std::string address() const;
   refundrelay::v1::Position PositionAt(uint64_t sequence);
@@ -45,6 +53,7 @@ class StreamingServer {
   std::unique_ptr<EventLog> log_;
   prometheus::Registry registry_;
   FanOut fan_out_;
+  StreamRegistry streams_;
   RpcMetrics metrics_;
   HistoryReader history_;
   std::unique_ptr<GrpcServer> server_;
