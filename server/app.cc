@@ -104,7 +104,7 @@ absl::Status App::LoadCredentialFile(const std::string& path) {
   if (absl::Status status = credentials_.Update(path, *content); !status.ok()) return status;
   ops_metrics_.FileLoaded(path, true);
   watcher_->Watch(path, content,
-                  [this, path](absl::StatusOr<std::string> changed) { OnCredentialFile(path, changed); });
+                  [this, path](const absl::StatusOr<std::string>& changed) { OnCredentialFile(path, changed); });
   return absl::OkStatus();
 }
 

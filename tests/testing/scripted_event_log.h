@@ -40,6 +40,9 @@ class ScriptedEventLog final : public EventLog {
   absl::StatusOr<LogPosition> PositionAt(uint64_t) override {
     return absl::UnimplementedError("ScriptedEventLog reads nothing");
   }
+  absl::StatusOr<absl::Time> StoredAt(uint64_t) override {
+    return absl::UnimplementedError("ScriptedEventLog reads nothing");
+  }
   absl::StatusOr<FoundEvent> Find(std::string_view) override {
     return absl::UnimplementedError("ScriptedEventLog reads nothing");
   }

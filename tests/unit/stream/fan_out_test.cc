@@ -119,6 +119,7 @@ class ScriptedTail final : public EventLog {
   }
   absl::StatusOr<LogPosition> PositionAt(uint64_t) override { return LogPosition{}; }
   absl::StatusOr<LogPosition> PositionBefore(absl::Time) override { return LogPosition{}; }
+  absl::StatusOr<absl::Time> StoredAt(uint64_t) override { return absl::UnixEpoch(); }
   absl::StatusOr<FoundEvent> Find(std::string_view) override { return absl::NotFoundError("none"); }
   LogInfo Info() override { return {}; }
   absl::Status Health() override { return absl::OkStatus(); }
