@@ -175,6 +175,7 @@ absl::Status App::OpenLog() {
   storage_ = *std::move(storage);
   fan_out_.Start(*storage_.log);
   history_ = std::make_unique<HistoryReader>(*storage_.log, static_cast<int>(config_.history_threads));
+  rpc_metrics_->LogOpened(*history_, *storage_.positions);
   publisher_ = std::make_unique<Publisher>(*storage_.log);
   log_ = storage_.log.get();
   return absl::OkStatus();
@@ -191,8 +192,8 @@ absl::Status App::StartGrpc() {
       config_.max_stream_age == absl::ZeroDuration() ? absl::InfiniteDuration() : config_.max_stream_age;
   options.server_instance = instance_;
   options.server_version = std::string(Version());
-  auto server =
-      GrpcServer::Start(options, *storage_.log, fan_out_, *history_, streams_, *rpc_metrics_, Clock::System());
+  auto server = GrpcServer::Start(options, {*storage_.log, *storage_.positions, *storage_.quarantine, fan_out_,
+                                            *history_, streams_, *rpc_metrics_, Clock::System()});
   if (!server.ok()) return server.status();
   grpc_ = *std::move(server);
   liveness_.SetAddress({config_.grpc_address.host, static_cast<uint16_t>(grpc_->port())});

@@ -8,6 +8,8 @@
 
 #include "absl/time/time.h"
 #include "server/log/event_log.h"
+#include "server/log/position_store.h"
+#include "server/log/quarantine.h"
 #include "server/ops/clock.h"
 #include "server/rpc/rpc_metrics.h"
 #include "server/rpc/stream_registry.h"
@@ -19,6 +21,8 @@ namespace refund_relay {
 // References outlive every call; values are constant once the server runs, but for the atomics.
 struct CallContext {
   EventLog& log;
+  PositionStore& positions;
+  Quarantine& quarantine;
   FanOut& fan_out;
   HistoryReader& history;
   StreamRegistry& streams;

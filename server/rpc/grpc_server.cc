@@ -49,14 +49,15 @@ void LimitConnectionAge(grpc::ServerBuilder& builder, absl::Duration max_stream_
 
 class GrpcServer::Impl {
  public:
-  Impl(const Options& options, EventLog& log, FanOut& fan_out, HistoryReader& history, StreamRegistry& streams,
-       RpcMetrics& metrics, const Clock& clock)
-      : context_{log,
-                 fan_out,
-                 history,
-                 streams,
-                 metrics,
-                 clock,
+  Impl(const Options& options, const Parts& parts)
+      : context_{parts.log,
+                 parts.positions,
+                 parts.quarantine,
+                 parts.fan_out,
+                 parts.history,
+                 parts.streams,
+                 parts.metrics,
+                 parts.clock,
                  options.server_instance,
                  options.server_version,
                  options.max_streams,
@@ -156,10 +157,8 @@ class GrpcServer::Impl {
 GrpcServer::GrpcServer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 GrpcServer::~GrpcServer() { impl_->Stop(absl::Now()); }
 
-absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(const Options& options, EventLog& log, FanOut& fan_out,
-                                                              HistoryReader& history, StreamRegistry& streams,
-                                                              RpcMetrics& metrics, const Clock& clock) {
-  auto impl = std::make_unique<Impl>(options, log, fan_out, history, streams, metrics, clock);
+absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(const Options& options, const Parts& parts) {
+  auto impl = std::make_unique<Impl>(options, parts);
   if (absl::Status status = impl->Start(options); !status.ok()) return status;
   return std::unique_ptr<GrpcServer>(new GrpcServer(std::move(impl)));
 }

@@ -29,10 +29,20 @@ class GrpcServer {
     std::string server_version;
   };
 
-  // All must outlive the server. UNAVAILABLE when the address cannot be listened on.
-  static absl::StatusOr<std::unique_ptr<GrpcServer>> Start(const Options& options, EventLog& log, FanOut& fan_out,
-                                                           HistoryReader& history, StreamRegistry& streams,
-                                                           RpcMetrics& metrics, const Clock& clock);
+  // What it serves from. All must outlive the server.
+  struct Parts {
+    EventLog& log;
+    PositionStore& positions;
+    Quarantine& quarantine;
+    FanOut& fan_out;
+    HistoryReader& history;
+    StreamRegistry& streams;
+    RpcMetrics& metrics;
+    const Clock& clock;
+  };
+
+  // UNAVAILABLE when the address cannot be listened on.
+  static absl::StatusOr<std::unique_ptr<GrpcServer>> Start(const Options& options, const Parts& parts);
   ~GrpcServer();
 
   // The port that it listens on.

@@ -11,11 +11,9 @@ std::optional<absl::Time> OldestStoredAfter(EventLog& log, uint64_t sequence) {
   // What retention has deleted waits for nobody any more.
   const uint64_t after = std::max(sequence, info.first_sequence - 1);
   if (after >= info.last.sequence) return std::nullopt;
-  std::optional<absl::Time> stored_at;
-  const absl::StatusOr<LogPosition> read =
-      log.Read({after, 0}, EventFilter{}, {.max_events = 1, .max_bytes = 1, .max_scanned = 1},
-               [&stored_at](const StoredEvent& event) { stored_at = event.stored_at; });
-  return read.ok() ? stored_at : std::nullopt;
+  const absl::StatusOr<absl::Time> stored_at = log.StoredAt(after + 1);
+  if (!stored_at.ok()) return std::nullopt;
+  return *stored_at;
 }
 
 std::map<uint64_t, absl::Time> StoredTimes::After(const std::set<uint64_t>& sequences, absl::Duration patience) {

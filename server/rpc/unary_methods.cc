@@ -6,6 +6,7 @@
 
 #include "server/rpc/event_lookups.h"
 #include "server/rpc/status_table.h"
+#include "server/rpc/subscriber_list.h"
 #include "server/rpc/unary_call.h"
 
 namespace refund_relay {
@@ -57,6 +58,10 @@ std::vector<std::function<void(QueueThread&)>> BindUnaryMethods(EventService& ev
   const auto list_events = [&context](const v1::ListEventsRequest& request, EventLog& log) {
     return ListEvents(request, context.clock.Now(), log);
   };
+  const auto list_subscribers = [&context](const v1::ListSubscribersRequest& request, EventLog& log) {
+    return ListSubscribers(request, {context.streams, context.positions, context.write_stall_timeout},
+                           context.clock.Now(), log);
+  };
   const auto get_log_info = [&context](const v1::GetLogInfoRequest&,
                                        UnaryMethod<v1::GetLogInfoRequest, v1::GetLogInfoResponse>::Answer answer) {
     v1::GetLogInfoResponse response = GetLogInfo(context.log);
@@ -81,7 +86,7 @@ std::vector<std::function<void(QueueThread&)>> BindUnaryMethods(EventService& ev
           NotBuiltYet<v1::GetCommittedPositionRequest, v1::GetCommittedPositionResponse>("GetCommittedPosition")),
       Bind<AdminService, v1::ListSubscribersRequest, v1::ListSubscribersResponse>(
           admin, &AdminService::RequestListSubscribers,
-          NotBuiltYet<v1::ListSubscribersRequest, v1::ListSubscribersResponse>("ListSubscribers")),
+          OnHistoryThread<v1::ListSubscribersRequest, v1::ListSubscribersResponse>(context, list_subscribers)),
       Bind<AdminService, v1::DeleteCommittedPositionRequest, v1::DeleteCommittedPositionResponse>(
           admin, &AdminService::RequestDeleteCommittedPosition,
           NotBuiltYet<v1::DeleteCommittedPositionRequest, v1::DeleteCommittedPositionResponse>(

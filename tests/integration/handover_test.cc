@@ -117,7 +117,7 @@ class HandoverTest : public testing::TestWithParam<const char*> {
     absl::StatusOr<Storage> opened = OpenStorage(storage);
     EXPECT_TRUE(opened.ok()) << opened.status();
     StreamingServer::Options options;
-    options.log = std::move(opened->log);
+    options.storage = *std::move(opened);
     options.fan_out.window_bytes = window_bytes;
     for (uint64_t i = 1; i <= kStored; ++i) options.stored.push_back(MakeNewEvent(i, NameOf(i)));
     return std::make_unique<StreamingServer>(std::move(options));

@@ -7,8 +7,8 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/synchronization/notification.h"
 #include "gtest/gtest.h"
-#include "server/log/memory_event_log.h"
 #include "server/rpc/position_check.h"
 #include "tests/testing/test_events.h"
 
@@ -18,23 +18,30 @@ namespace {
 // Nothing here takes near as long: a stream that gives nothing for this long has hung.
 constexpr std::chrono::seconds kHung{60};
 
-std::unique_ptr<EventLog> OrMemory(std::unique_ptr<EventLog> log) {
-  return log != nullptr ? std::move(log) : std::make_unique<MemoryEventLog>();
+Storage OrInMemory(std::optional<Storage> storage) {
+  if (storage.has_value()) return *std::move(storage);
+  StorageOptions options;
+  options.log = "memory";
+  absl::StatusOr<Storage> opened = OpenStorage(options);
+  EXPECT_TRUE(opened.ok()) << opened.status();
+  return *std::move(opened);
 }
 
 }  // namespace
 
 StreamingServer::StreamingServer(Options options)
-    : log_(OrMemory(std::move(options.log))),
+    : storage_(OrInMemory(std::move(options.storage))),
       fan_out_(options.fan_out),
       metrics_(registry_, fan_out_, streams_, Clock::System()),
-      history_(*log_, options.history_threads) {
-  for (NewEvent& event : options.stored) AppendAndWait(*log_, std::move(event));
-  fan_out_.Start(*log_);
+      history_(*storage_.log, options.history_threads) {
+  for (NewEvent& event : options.stored) AppendAndWait(*storage_.log, std::move(event));
+  fan_out_.Start(*storage_.log);
+  metrics_.LogOpened(history_, *storage_.positions);
   options.grpc.address = "127.0.0.1:0";
   options.grpc.server_instance = "test-instance";
   options.grpc.server_version = "test-version";
-  auto server = GrpcServer::Start(options.grpc, *log_, fan_out_, history_, streams_, metrics_, Clock::System());
+  auto server = GrpcServer::Start(options.grpc, {*storage_.log, *storage_.positions, *storage_.quarantine, fan_out_,
+                                                 history_, streams_, metrics_, Clock::System()});
   EXPECT_TRUE(server.ok()) << server.status();
   server_ = *std::move(server);
 }
@@ -42,8 +49,23 @@ StreamingServer::StreamingServer(Options options)
 StreamingServer::~StreamingServer() {
   server_->Stop(absl::Now());
   history_.Stop();
-  const absl::Status closed = log_->Close(absl::Now() + absl::Seconds(10));
+  const absl::Status closed = storage_.log->Close(absl::Now() + absl::Seconds(10));
   EXPECT_TRUE(closed.ok()) << closed;
+}
+
+void StreamingServer::CommitAndWait(const std::string& subscriber_name, uint64_t sequence,
+                                    const refundrelay::v1::EventFilter& filter) {
+  const absl::StatusOr<LogPosition> position = storage_.log->PositionAt(sequence);
+  EXPECT_TRUE(position.ok()) << position.status();
+  absl::Notification answered;
+  absl::StatusOr<uint64_t> version;
+  storage_.positions->Commit({subscriber_name, *position, filter.SerializeAsString(), std::nullopt},
+                             [&](absl::StatusOr<uint64_t> result) {
+                               version = std::move(result);
+                               answered.Notify();
+                             });
+  answered.WaitForNotification();
+  EXPECT_TRUE(version.ok()) << version.status();
 }
 
 void StreamingServer::AwaitOpenStreams(size_t count) {
@@ -85,9 +107,9 @@ std::shared_ptr<grpc::Channel> StreamingServer::NewChannel() const {
 }
 
 refundrelay::v1::Position StreamingServer::PositionAt(uint64_t sequence) {
-  const absl::StatusOr<LogPosition> position = log_->PositionAt(sequence);
+  const absl::StatusOr<LogPosition> position = storage_.log->PositionAt(sequence);
   EXPECT_TRUE(position.ok()) << position.status();
-  return ToProto(log_->Info().log_id, *position);
+  return ToProto(storage_.log->Info().log_id, *position);
 }
 
 StreamReader::StreamReader(refundrelay::v1::RefundEventService::Stub& stub,
