@@ -22,6 +22,7 @@
 #include "server/ops/metrics.h"
 #include "server/ops/ops_metrics.h"
 #include "server/rpc/grpc_server.h"
+#include "server/rpc/loss_audit.h"
 #include "server/rpc/rpc_metrics.h"
 #include "server/rpc/stream_registry.h"
 #include "server/stream/fan_out.h"
@@ -90,6 +91,8 @@ class App {
   std::atomic<EventLog*> log_ = nullptr;
   std::unique_ptr<HistoryReader> history_;
   std::unique_ptr<Publisher> publisher_;
+  AppendCount promotions_;
+  std::unique_ptr<LossAudit> audit_;
   std::unique_ptr<GrpcServer> grpc_;
   std::unique_ptr<Ingress> ingress_;
   GrpcLiveness liveness_;

@@ -13,6 +13,7 @@
 #include "server/ops/clock.h"
 #include "server/rpc/rpc_metrics.h"
 #include "server/rpc/stream_registry.h"
+#include "server/stream/append_count.h"
 #include "server/stream/fan_out.h"
 #include "server/stream/history_reader.h"
 
@@ -25,6 +26,7 @@ struct CallContext {
   Quarantine& quarantine;
   FanOut& fan_out;
   HistoryReader& history;
+  AppendCount& promotions;  // every Quarantine::Promote goes through its Begin
   StreamRegistry& streams;
   RpcMetrics& metrics;
   const Clock& clock;

@@ -36,6 +36,7 @@ class GrpcServer {
     Quarantine& quarantine;
     FanOut& fan_out;
     HistoryReader& history;
+    AppendCount& promotions;  // of quarantined webhooks to events, for the loss audit
     StreamRegistry& streams;
     RpcMetrics& metrics;
     const Clock& clock;

@@ -46,7 +46,7 @@ void Publisher::Publish(const RefundEvent& event, EventLog::AppendDone done) {
   // Protobuf serialises invalid UTF-8 and then refuses to parse it: an event that no subscriber could read must not be
   // stored. The parser lets none through; this is how debug builds and fuzzing would notice.
   assert(ParsesBack(record.event));
-  log_.Append(std::move(record), std::move(done));
+  log_.Append(std::move(record), appends_.Begin(std::move(done)));
 }
 
 }  // namespace refund_relay

@@ -7,6 +7,7 @@
 #include "absl/status/status.h"
 #include "refundrelay/v1/refund_event.pb.h"
 #include "server/log/event_log.h"
+#include "server/stream/append_count.h"
 
 namespace refund_relay {
 
@@ -25,11 +26,15 @@ class Publisher {
   // asks it before it finds fault with a webhook: while the server itself cannot serve, that is the answer.
   absl::Status CheckAdmission();
 
+  // The appends that came this way.
+  const AppendCount& appends() const { return appends_; }
+
   // Refuses every event from now on. Events that were admitted before are still answered.
   void StartDraining() { draining_.store(true, std::memory_order_relaxed); }
 
  private:
   EventLog& log_;
+  AppendCount appends_;
   std::atomic<bool> draining_ = false;
 };
 

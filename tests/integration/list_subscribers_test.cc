@@ -11,6 +11,8 @@
 #include "gtest/gtest.h"
 #include "refundrelay/v1/admin_service.grpc.pb.h"
 #include "refundrelay/v1/rpc_status.pb.h"
+#include "server/log/memory_event_log.h"
+#include "tests/testing/forwarding_event_log.h"
 #include "tests/testing/streaming_server.h"
 #include "tests/testing/test_events.h"
 
@@ -221,6 +223,61 @@ TEST(SubscriberMetricsTest, TheSlowestOfItsStreamsIsShown) {
   EXPECT_EQ(server.Metric("refund_relay_subscriber_connected", "ledger"), 2);
   EXPECT_GT(server.Metric("refund_relay_subscriber_lag_events", "ledger"), 30);
   EXPECT_GT(server.Metric("refund_relay_subscriber_lag_seconds", "ledger"), 0);
+}
+
+// Storage that does not answer for as long as the test wants.
+class HangingLog final : public ForwardingEventLog {
+ public:
+  using ForwardingEventLog::ForwardingEventLog;
+
+  absl::StatusOr<absl::Time> StoredAt(uint64_t sequence) override {
+    absl::MutexLock lock(&mutex_);
+    ++waiting_;
+    mutex_.Await(absl::Condition(this, &HangingLog::Answers));
+    return inner().StoredAt(sequence);
+  }
+  void Hang(bool hang) {
+    absl::MutexLock lock(&mutex_);
+    hangs_ = hang;
+  }
+  int waiting() {
+    absl::MutexLock lock(&mutex_);
+    return waiting_;
+  }
+
+ private:
+  bool Answers() const ABSL_SHARED_LOCKS_REQUIRED(mutex_) { return !hangs_; }
+
+  absl::Mutex mutex_;
+  bool hangs_ ABSL_GUARDED_BY(mutex_) = false;
+  int waiting_ ABSL_GUARDED_BY(mutex_) = 0;
+};
+
+TEST(SubscriberMetricsTest, AScrapeDoesNotWaitForStorageThatHangs) {
+  auto memory = std::make_unique<MemoryEventLog>();
+  Storage storage;
+  storage.positions = &memory->positions();
+  storage.quarantine = &memory->quarantine();
+  auto hanging = std::make_unique<HangingLog>(std::move(memory));
+  HangingLog* const log = hanging.get();
+  storage.log = std::move(hanging);
+  StreamingServer::Options options;
+  options.storage = std::move(storage);
+  options.stored = Events(5);
+  StreamingServer server(std::move(options));
+  server.CommitAndWait("dead", 2);
+  const double before = server.Metric("refund_relay_subscriber_lag_seconds", "dead");
+  EXPECT_GT(before, 0);
+  server.CommitAndWait("dead", 3);
+  log->Hang(true);
+  // It would not return before storage does, but for its patience.
+  EXPECT_GE(server.Metric("refund_relay_subscriber_lag_seconds", "dead"), before) << "the last one that was known";
+  EXPECT_EQ(server.Metric("refund_relay_subscriber_lag_events", "dead"), 2);
+  const int waiting = log->waiting();
+  EXPECT_GE(server.Metric("refund_relay_subscriber_lag_seconds", "dead"), before);
+  EXPECT_EQ(log->waiting(), waiting) << "scrapes must not pile up look-ups";
+  log->Hang(false);
+  EXPECT_GT(server.Metric("refund_relay_subscriber_lag_seconds", "dead"), 0);
 }
 
 TEST(SubscriberMetricsTest, NamesBeyondTheLimitAreCountedTogether) {

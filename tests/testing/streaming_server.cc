@@ -41,7 +41,7 @@ StreamingServer::StreamingServer(Options options)
   options.grpc.server_instance = "test-instance";
   options.grpc.server_version = "test-version";
   auto server = GrpcServer::Start(options.grpc, {*storage_.log, *storage_.positions, *storage_.quarantine, fan_out_,
-                                                 history_, streams_, metrics_, Clock::System()});
+                                                 history_, promotions_, streams_, metrics_, Clock::System()});
   EXPECT_TRUE(server.ok()) << server.status();
   server_ = *std::move(server);
 }

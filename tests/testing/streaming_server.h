@@ -41,6 +41,8 @@ class StreamingServer {
   StreamRegistry& streams() { return streams_; }
   RpcMetrics& metrics() { return metrics_; }
   HistoryReader& history() { return history_; }
+  prometheus::Registry& registry() { return registry_; }
+  AppendCount& promotions() { return promotions_; }
   // Commits the position at `sequence` under a name.
   void CommitAndWait(const std::string& subscriber_name, uint64_t sequence,
                      const refundrelay::v1::EventFilter& filter = {});
@@ -62,6 +64,7 @@ class StreamingServer {
   StreamRegistry streams_;
   RpcMetrics metrics_;
   HistoryReader history_;
+  AppendCount promotions_;
   std::unique_ptr<GrpcServer> server_;
 };
 
