@@ -25,7 +25,9 @@
 #include "server/ops/ops_metrics.h"
 #include "server/rpc/expired_events.h"
 #include "server/rpc/grpc_server.h"
+#include "server/rpc/loss_audit.h"
 #include "server/rpc/rpc_metrics.h"
+#include "server/rpc/stream_registry.h"
 #include "server/stream/fan_out.h"
 #include "server/stream/history_reader.h"
 #include "server/stream/publisher.h"
@@ -87,6 +89,7 @@ class App {
   IngressMetrics ingress_metrics_;
   CredentialStore credentials_;
   FanOut fan_out_;
+  StreamRegistry streams_;
   std::shared_ptr<RpcMetrics> rpc_metrics_;
   Storage storage_;
   // What the admin port may ask while the rest starts and stops.
@@ -96,6 +99,8 @@ class App {
   std::unique_ptr<BackupSchedule> backups_;  // null unless asked for
   std::unique_ptr<HistoryReader> history_;
   std::unique_ptr<Publisher> publisher_;
+  AppendCount promotions_;
+  std::unique_ptr<LossAudit> audit_;
   std::unique_ptr<GrpcServer> grpc_;
   std::unique_ptr<Ingress> ingress_;
   GrpcLiveness liveness_;

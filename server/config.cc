@@ -23,8 +23,6 @@ constexpr char kVariablePrefix[] = "REFUND_RELAY_";
 constexpr int kUsageExitCode = 2;
 // Where refundctl finds the server: of no concern here, but often set in the same environment.
 constexpr std::string_view kVariableOfRefundctl = "REFUND_RELAY_ADDRESS";
-// Named by the contract but not built yet: whoever sets one must not believe that it works.
-constexpr std::string_view kVariablesNotBuiltYet[] = {"REFUND_RELAY_MAX_QUARANTINED_WEBHOOKS"};
 
 // Reads flags and variables into a Config and remembers all that is wrong.
 class ConfigReader {
@@ -43,10 +41,6 @@ class ConfigReader {
     for (const auto& [name, value] : unknown) {
       // Kubernetes sets REFUND_RELAY_SERVICE_HOST, REFUND_RELAY_PORT_8080_TCP and the like for a Service of our name.
       if (absl::StrContains(name, "_SERVICE_") || absl::StrContains(name, "_PORT")) continue;
-      if (std::ranges::find(kVariablesNotBuiltYet, name) != std::end(kVariablesNotBuiltYet)) {
-        Wrong(absl::StrCat(name, ": this version does not have that setting yet; unset the variable"));
-        continue;
-      }
       config_.warnings.push_back(
           absl::StrCat("the environment variable ", name, " names no setting and has no effect"));
     }

@@ -12,6 +12,7 @@
 #include "prometheus/histogram.h"
 #include "prometheus/registry.h"
 #include "server/log/event_log.h"
+#include "server/log/quarantine.h"
 
 namespace refund_relay {
 
@@ -34,7 +35,7 @@ class LogMetrics {
 
   // Sets the gauges from what the log holds; call it before each scrape. `data_dir_free_bytes` is unset where the log
   // has no directory.
-  void Refresh(const LogInfo& info, std::optional<uint64_t> data_dir_free_bytes);
+  void Refresh(const LogInfo& info, const QuarantineInfo& quarantine, std::optional<uint64_t> data_dir_free_bytes);
 
  private:
   prometheus::Histogram& append_batch_events_;
@@ -51,6 +52,9 @@ class LogMetrics {
   prometheus::Gauge& retention_paused_;
   prometheus::Counter& trimmed_events_total_;
   prometheus::Counter& forgotten_ids_total_;
+  prometheus::Gauge& quarantined_webhooks_;
+  prometheus::Gauge& quarantined_webhooks_limit_;
+  prometheus::Gauge& quarantine_oldest_timestamp_seconds_;
 };
 
 }  // namespace refund_relay

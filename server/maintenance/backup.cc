@@ -139,6 +139,7 @@ absl::StatusOr<BackupReport> MakeBackup(const std::string& database, const std::
                        "whether the log is: ",
                        check->listed_problems.front()));
     }
+    if (cancelled()) return absl::CancelledError("cancelled");
     if (absl::Status placed = partial->PutInPlace(to); !placed.ok()) return placed;
     if (stat(to.c_str(), &info) != 0) return SystemError("looking at", to, errno);
     return BackupReport{*std::move(taken_of), static_cast<uint64_t>(info.st_size), *std::move(check)};

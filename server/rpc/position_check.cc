@@ -3,8 +3,8 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
-#include "google/protobuf/util/json_util.h"
 #include "server/log/status_reason.h"
+#include "server/rpc/proto_json.h"
 
 namespace refund_relay {
 
@@ -60,9 +60,6 @@ absl::Status LogIdChangedError(const LogInfo& info, const refundrelay::v1::Posit
                                        ": the history is another one; reconcile, then start from EARLIEST or a time")),
                       "LOG_ID_CHANGED");
   }
-  std::string restored_from;
-  // Fails for messages that hold Any only.
-  (void)google::protobuf::util::MessageToJsonString(ToProto(*info.restored_from), &restored_from);
   const bool is_past_the_backup = position.log_id() == info.restored_from->log_id;
   return WithReason(
       absl::FailedPreconditionError(absl::StrCat(
@@ -72,7 +69,7 @@ absl::Status LogIdChangedError(const LogInfo& info, const refundrelay::v1::Posit
                                             ", and than the one that it was restored from"),
           "; the backup ends at sequence ", info.restored_from->last_sequence, " of ", info.restored_from->log_id,
           ": reconcile what was handled after that, then start from EARLIEST, a time or a position of this log")),
-      "LOG_ID_CHANGED", {{"restored_from", restored_from}});
+      "LOG_ID_CHANGED", {{"restored_from", ProtoJson(ToProto(*info.restored_from))}});
 }
 
 bool IsOfThisHistory(const LogInfo& info, const refundrelay::v1::Position& position) {

@@ -151,8 +151,9 @@ TEST_F(SqliteEventLogTest, AnOlderSchemaIsMigratedWithItsEvents) {
     for (int i = 1; i <= kEvents; ++i) log->Append(MakeEvent(absl::StrCat("e", i)), answers.Next());
     answers.Wait();
   }
-  RunSql("DROP TABLE positions; DROP TABLE quarantine; DROP TABLE refund_index; DROP TABLE trim_marks;"
-         "DELETE FROM meta WHERE key = 'forgotten_sequence'; UPDATE meta SET value = 1 WHERE key = 'schema_version'");
+  RunSql(
+      "DROP TABLE positions; DROP TABLE quarantine; DROP TABLE refund_index; DROP TABLE trim_marks;"
+      "DELETE FROM meta WHERE key = 'forgotten_sequence'; UPDATE meta SET value = 1 WHERE key = 'schema_version'");
   const auto log = OpenLog();
   EXPECT_EQ(log->Info().last.sequence, static_cast<uint64_t>(kEvents));
   EXPECT_TRUE(log->positions().List().empty());
