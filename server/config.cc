@@ -24,9 +24,8 @@ constexpr int kUsageExitCode = 2;
 // Where refundctl finds the server: of no concern here, but often set in the same environment.
 constexpr std::string_view kVariableOfRefundctl = "REFUND_RELAY_ADDRESS";
 // Named by the contract but not built yet: whoever sets one must not believe that it works.
-constexpr std::string_view kVariablesNotBuiltYet[] = {"REFUND_RELAY_DEDUPE_AGE",
-                                                      "REFUND_RELAY_MAX_QUARANTINED_WEBHOOKS",
-                                                      "REFUND_RELAY_RETENTION_AGE", "REFUND_RELAY_RETENTION_BYTES"};
+constexpr std::string_view kVariablesNotBuiltYet[] = {"REFUND_RELAY_DEDUPE_AGE", "REFUND_RELAY_RETENTION_AGE",
+                                                      "REFUND_RELAY_RETENTION_BYTES"};
 
 // Reads flags and variables into a Config and remembers all that is wrong.
 class ConfigReader {
