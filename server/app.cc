@@ -153,7 +153,7 @@ std::vector<ReadinessCheck> App::ReadinessChecks() {
 
 std::string App::MetricsText() {
   if (EventLog* const log = log_.load(); log != nullptr) {
-    log_metrics_.Refresh(log->Info(),
+    log_metrics_.Refresh(log->Info(), storage_.quarantine->Info(),
                          config_.log == LogKind::kSqlite ? DataDirFreeBytes(config_.data_dir) : std::nullopt);
   }
   return metrics_.Text();
@@ -165,6 +165,7 @@ absl::Status App::OpenLog() {
   options.data_dir = config_.data_dir;
   options.metrics = &log_metrics_;
   options.allow_network_filesystem = config_.allow_network_filesystem;
+  options.max_quarantined_webhooks = config_.max_quarantined_webhooks;
   options.on_fatal = [this](const absl::Status& status) {
     Log(LogLevel::kError, "the log has failed; stopping, the next start recovers", {{"error", status}});
     absl::MutexLock lock(&mutex_);
@@ -177,7 +178,7 @@ absl::Status App::OpenLog() {
   fan_out_.Start(*storage_.log);
   history_ = std::make_unique<HistoryReader>(*storage_.log, static_cast<int>(config_.history_threads));
   rpc_metrics_->LogOpened(*history_, *storage_.positions);
-  publisher_ = std::make_unique<Publisher>(*storage_.log);
+  publisher_ = std::make_unique<Publisher>(*storage_.log, *storage_.quarantine, *history_);
   audit_ = std::make_unique<LossAudit>(
       metrics_.registry(), LossAudit::Parts{*storage_.log, *history_, streams_, publisher_->appends(), promotions_,
                                             [this] { return ingress_metrics_.AcceptedAnswers(); }});
@@ -196,8 +197,9 @@ absl::Status App::StartGrpc() {
       config_.max_stream_age == absl::ZeroDuration() ? absl::InfiniteDuration() : config_.max_stream_age;
   options.server_instance = instance_;
   options.server_version = std::string(Version());
-  auto server = GrpcServer::Start(options, {*storage_.log, *storage_.positions, *storage_.quarantine, fan_out_,
-                                            *history_, promotions_, streams_, *rpc_metrics_, Clock::System()});
+  auto server =
+      GrpcServer::Start(options, {*storage_.log, *storage_.positions, *storage_.quarantine, fan_out_, *history_,
+                                  promotions_, streams_, *rpc_metrics_, Clock::System(), ParseWebhook});
   if (!server.ok()) return server.status();
   grpc_ = *std::move(server);
   liveness_.SetAddress({config_.grpc_address.host, static_cast<uint16_t>(grpc_->port())});

@@ -157,6 +157,9 @@ std::vector<ConfigFlag> MakeFlags() {
                      "Most connections on --http_address at once."),
       Number<uint64_t>("max_webhooks_per_second", &Config::max_webhooks_per_second, 0, kMaxWebhooksPerSecond,
                        "More authentic webhooks are answered 429; 0 = no limit."),
+      Number<size_t>("max_quarantined_webhooks", &Config::max_quarantined_webhooks, 1, kMaxConnections,
+                     "Authentic webhooks that are no refund events are kept for a person to decide; when so many are, "
+                     "more are answered 503."),
       Time("commit_timeout", &Config::commit_timeout, positive, absl::Minutes(10),
            "A webhook whose commit takes longer is answered 504."),
       Number<size_t>("http_threads", &Config::http_threads, 0, kMaxThreads,

@@ -27,7 +27,7 @@ class MemoryEventLog final : public EventLog {
  public:
   struct Options {
     const Clock* clock = &Clock::System();  // must outlive the log
-    LogLimits limits;
+    LogLimits limits = {};
     LogMetrics* metrics = nullptr;  // may be null; must outlive the log
     size_t max_quarantined_webhooks = kDefaultMaxQuarantinedWebhooks;
   };

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cstddef>
+#include <memory>
 #include <string>
 
 #include "absl/time/time.h"
@@ -11,11 +12,13 @@
 #include "server/log/position_store.h"
 #include "server/log/quarantine.h"
 #include "server/ops/clock.h"
+#include "server/rpc/pending_answers.h"
 #include "server/rpc/rpc_metrics.h"
 #include "server/rpc/stream_registry.h"
 #include "server/stream/append_count.h"
 #include "server/stream/fan_out.h"
 #include "server/stream/history_reader.h"
+#include "server/translate/webhook_parser.h"
 
 namespace refund_relay {
 
@@ -30,6 +33,7 @@ struct CallContext {
   StreamRegistry& streams;
   RpcMetrics& metrics;
   const Clock& clock;
+  ParseFunction parse;
   std::string server_instance;
   std::string server_version;
   size_t max_streams;
@@ -37,6 +41,8 @@ struct CallContext {
   absl::Duration max_stream_age;
   std::atomic<size_t> open_streams = 0;
   std::atomic<bool> draining = false;
+  // Answers that wait for a commit; a stop does not wait longer for them than its deadline.
+  std::shared_ptr<PendingAnswers> pending = std::make_shared<PendingAnswers>();
 };
 
 }  // namespace refund_relay

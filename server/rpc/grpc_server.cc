@@ -59,6 +59,7 @@ class GrpcServer::Impl {
                  parts.streams,
                  parts.metrics,
                  parts.clock,
+                 parts.parse,
                  options.server_instance,
                  options.server_version,
                  options.max_streams,
@@ -130,6 +131,7 @@ class GrpcServer::Impl {
     // Calls are waited for, connections are not: Shutdown by itself would wait for any peer that just stays connected,
     // and for streams of health and reflection. The grace is for the last trailers to leave.
     for (auto& thread : threads_) thread->AwaitNoActiveCalls(deadline);
+    context_.pending->FailAll(DrainingError());
     // The queue threads go on meanwhile: Shutdown waits for tags that they must take.
     server_->Shutdown(absl::ToChronoTime(std::min(deadline, absl::Now() + kShutdownGrace)));
     context_.history.Stop();

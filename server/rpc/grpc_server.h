@@ -40,6 +40,7 @@ class GrpcServer {
     StreamRegistry& streams;
     RpcMetrics& metrics;
     const Clock& clock;
+    ParseFunction parse;  // translates quarantined webhooks again
   };
 
   // UNAVAILABLE when the address cannot be listened on.

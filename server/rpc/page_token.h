@@ -1,30 +1,32 @@
-// Page tokens: where the next page of a list begins, and for which request. Opaque to clients; nothing in them is
-// secret or personal.
+// Page tokens of the listing rpcs: where the next page begins, and for which request.
 #ifndef REFUND_RELAY_SERVER_RPC_PAGE_TOKEN_H_
 #define REFUND_RELAY_SERVER_RPC_PAGE_TOKEN_H_
 
+#include <google/protobuf/message.h>
+
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
 
-#include "refundrelay/v1/admin_service.pb.h"
-#include "refundrelay/v1/refund_event_service.pb.h"
+#include "server/rpc/status_table.h"
 
 namespace refund_relay {
 
-// A token for the page of `request` that begins after `place`, which is for the list itself to read. `Request` is any
-// message with `page_token` and `page_size`; defined for ListEventsRequest and ListSubscribersRequest.
-template <typename Request>
-std::string SealPageToken(const Request& request, std::string_view place);
+// Of every listing rpc: 0 in a request = the default.
+inline constexpr uint32_t kDefaultPageSize = 100;
+inline constexpr uint32_t kMostPageSize = 1000;
 
-// The place in `request.page_token`; unset when the token is none of ours or was made for a request that differs in
-// more than its page size.
-template <typename Request>
-std::optional<std::string> OpenPageToken(const Request& request);
+// The page size that is meant by `asked`; adds to `violations`, under `page_size`, when it is too large.
+uint32_t CheckPageSize(uint32_t asked, RequestViolations& violations);
 
-// The same for ListEvents, whose places are positions.
-std::string MakePageToken(const refundrelay::v1::ListEventsRequest& request, const refundrelay::v1::Position& position);
-std::optional<refundrelay::v1::Position> ReadPageToken(const refundrelay::v1::ListEventsRequest& request);
+// A token for the page of `request` (which has fields `page_size` and `page_token`) that begins at `place`, bytes of
+// the caller's. Opaque to clients; holds nothing secret or personal if `place` does not.
+std::string MakePageToken(const google::protobuf::Message& request, std::string_view place);
+
+// The place in the `page_token` of `request`; unset, and added to `violations`, when the token is none of ours or was
+// made for a request that differs in more than its page size. Empty when there is no token.
+std::optional<std::string> ReadPageToken(const google::protobuf::Message& request, RequestViolations& violations);
 
 }  // namespace refund_relay
 

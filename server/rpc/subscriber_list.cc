@@ -22,8 +22,6 @@ namespace {
 
 namespace v1 = refundrelay::v1;
 
-constexpr uint32_t kDefaultPageSize = 100;
-constexpr uint32_t kMostPageSize = 1000;
 constexpr size_t kMostPageBytes = 3 << 20;  // gRPC clients take 4 MiB by default
 
 // An entry's place in the list. A name without a stream has the number 0.
@@ -145,16 +143,12 @@ absl::StatusOr<v1::ListSubscribersResponse> ListSubscribers(const v1::ListSubscr
   if (!request.subscriber_name().empty() && !IsSubscriberName(request.subscriber_name())) {
     violations.Add("subscriber_name", "must be 1 to 63 characters of a-z, 0-9 and `-`, or empty for all");
   }
-  if (request.page_size() > kMostPageSize) {
-    violations.Add("page_size", absl::StrCat("must be at most ", kMostPageSize, ", or 0 for ", kDefaultPageSize));
-  }
+  const uint32_t page_size = CheckPageSize(request.page_size(), violations);
+  const std::optional<std::string> token = ReadPageToken(request, violations);
   std::optional<Place> after = Place();  // before the first
-  if (!request.page_token().empty()) {
-    const std::optional<std::string> text = OpenPageToken(request);
-    after = text.has_value() ? PlaceFromText(*text) : std::nullopt;
-    if (!after.has_value()) {
-      violations.Add("page_token", "was not made for this request; begin again without it");
-    }
+  if (token.has_value() && !token->empty()) {
+    after = PlaceFromText(*token);
+    if (!after.has_value()) violations.Add("page_token", "is not of this list");
   }
   if (absl::Status status = violations.ToStatus(); !status.ok()) return status;
 
@@ -162,14 +156,13 @@ absl::StatusOr<v1::ListSubscribersResponse> ListSubscribers(const v1::ListSubscr
   const std::vector<StreamRegistry::Record> streams = sources.streams.List();
   const std::vector<CommittedPosition> committed = sources.positions.List();
   const std::map<Place, Entry> entries = EntriesAfter(*after, request.subscriber_name(), streams, committed);
-  const size_t page_size = request.page_size() == 0 ? kDefaultPageSize : request.page_size();
   Page page(sources, now, log);
   v1::ListSubscribersResponse response;
   size_t bytes = 0;
   Place last;
   for (const auto& [place, entry] : entries) {
-    if (static_cast<size_t>(response.subscribers_size()) == page_size || bytes >= kMostPageBytes) {
-      response.set_next_page_token(SealPageToken(request, PlaceText(last)));
+    if (static_cast<uint32_t>(response.subscribers_size()) == page_size || bytes >= kMostPageBytes) {
+      response.set_next_page_token(MakePageToken(request, PlaceText(last)));
       break;
     }
     v1::Subscriber subscriber = page.ToProto(place.first, entry);

@@ -73,7 +73,7 @@ TEST(SlowSubscriberTest, WhoReadsSlowlyReadsHistoryAndHoldsNoMoreThanTheTranspor
   OrderedReader reader(server, FromLatest("slow"));
   uint64_t most_held = 0;
   for (NewEvent& event : MakeLargeEvents(kEvents)) {
-    const uint64_t sequence = AppendAndWait(server.log(), std::move(event));
+    const uint64_t sequence = AppendOrFail(server.log(), std::move(event));
     if (sequence % 10 == 0) reader.ReadOne();  // at most four events
     most_held = std::max(most_held, ProgressOfTheStream(server).position.sequence - reader.last());
   }
@@ -85,7 +85,7 @@ TEST(SlowSubscriberTest, WhoReadsSlowlyReadsHistoryAndHoldsNoMoreThanTheTranspor
   EXPECT_TRUE(reader.fell_behind());
   EXPECT_LE(most_held, kMostHeld);
   // And it is live again in the end.
-  AppendAndWait(server.log(), MakeNewEvent(kEvents + 1));
+  AppendOrFail(server.log(), MakeNewEvent(kEvents + 1));
   reader.ReadTo(kEvents + 1);
   EXPECT_TRUE(ProgressOfTheStream(server).live);
   EXPECT_EQ(ProgressOfTheStream(server).delivered_events, kEvents + 1);
@@ -108,9 +108,9 @@ TEST(SlowSubscriberTest, WhoNeverReadsIsCutAndFifteenOthersSeeNothingOfIt) {
   for (auto& other : others) {
     threads.emplace_back([&other] { other->ReadTo(kEvents + 1); });
   }
-  for (NewEvent& event : MakeLargeEvents(kEvents)) AppendAndWait(server.log(), std::move(event));
+  for (NewEvent& event : MakeLargeEvents(kEvents)) AppendOrFail(server.log(), std::move(event));
   server.AwaitOpenStreams(kOthers);  // the slow one is cut
-  AppendAndWait(server.log(), MakeNewEvent(kEvents + 1));
+  AppendOrFail(server.log(), MakeNewEvent(kEvents + 1));
   for (std::thread& thread : threads) thread.join();
   for (const auto& other : others) EXPECT_EQ(other->last(), kEvents + 1);
 

@@ -53,7 +53,7 @@ TEST(StreamingTest, StartedThenHistoryThenCaughtUpThenLive) {
   EXPECT_EQ(history.batch().deliveries_size(), 3);
   EXPECT_EQ(history.batch().position().event_hash(), EventHash(MakeNewEvent(3).event_id));
   EXPECT_TRUE(stream.Read().has_caught_up());
-  AppendAndWait(server.log(), MakeNewEvent(4));
+  AppendOrFail(server.log(), MakeNewEvent(4));
   const SubscribeResponse live = stream.Read();
   ASSERT_TRUE(live.has_batch());
   EXPECT_TRUE(live.batch().live());
@@ -70,7 +70,7 @@ TEST(StreamingTest, LatestStartsAfterWhatStartedSays) {
   EXPECT_EQ(started.started().last_sequence(), 5u);
   EXPECT_EQ(started.started().position().event_hash(), EventHash(MakeNewEvent(5).event_id));
   EXPECT_TRUE(stream.Read().has_caught_up());
-  AppendAndWait(server.log(), MakeNewEvent(6));
+  AppendOrFail(server.log(), MakeNewEvent(6));
   EXPECT_EQ(stream.Read().batch().deliveries(0).sequence(), 6u);
 }
 
@@ -83,7 +83,7 @@ TEST(StreamingTest, HeartbeatsTellHowFarBehindAndMovePastWhatDoesNotMatch) {
   StreamReader stream(*stub, request);
   EXPECT_TRUE(stream.Read().has_started());
   EXPECT_TRUE(stream.Read().has_caught_up());
-  AppendAndWait(server.log(), MakeNewEvent(5));  // does not match either
+  AppendOrFail(server.log(), MakeNewEvent(5));  // does not match either
   const SubscribeResponse heartbeat = stream.Read();
   ASSERT_TRUE(heartbeat.has_heartbeat());
   EXPECT_EQ(heartbeat.heartbeat().position().sequence(), 5u);

@@ -34,22 +34,29 @@ StreamingServer::StreamingServer(Options options)
       fan_out_(options.fan_out),
       metrics_(registry_, fan_out_, streams_, Clock::System()),
       history_(*storage_.log, options.history_threads) {
-  for (NewEvent& event : options.stored) AppendAndWait(*storage_.log, std::move(event));
+  for (NewEvent& event : options.stored) AppendOrFail(*storage_.log, std::move(event));
   fan_out_.Start(*storage_.log);
   metrics_.LogOpened(history_, *storage_.positions);
   options.grpc.address = "127.0.0.1:0";
   options.grpc.server_instance = "test-instance";
   options.grpc.server_version = "test-version";
-  auto server = GrpcServer::Start(options.grpc, {*storage_.log, *storage_.positions, *storage_.quarantine, fan_out_,
-                                                 history_, promotions_, streams_, metrics_, Clock::System()});
+  auto server =
+      GrpcServer::Start(options.grpc, {*storage_.log, *storage_.positions, *storage_.quarantine, fan_out_, history_,
+                                       promotions_, streams_, metrics_, Clock::System(), options.parse});
   EXPECT_TRUE(server.ok()) << server.status();
   server_ = *std::move(server);
 }
 
-StreamingServer::~StreamingServer() {
+Storage StreamingServer::StopAndTakeStorage() {
   server_->Stop(absl::Now());
   history_.Stop();
-  const absl::Status closed = storage_.log->Close(absl::Now() + absl::Seconds(10));
+  return std::exchange(storage_, {});
+}
+
+StreamingServer::~StreamingServer() {
+  if (storage_.log == nullptr) return;
+  const Storage storage = StopAndTakeStorage();
+  const absl::Status closed = storage.log->Close(absl::Now() + absl::Seconds(10));
   EXPECT_TRUE(closed.ok()) << closed;
 }
 
@@ -107,9 +114,9 @@ std::shared_ptr<grpc::Channel> StreamingServer::NewChannel() const {
 }
 
 refundrelay::v1::Position StreamingServer::PositionAt(uint64_t sequence) {
-  const absl::StatusOr<LogPosition> position = storage_.log->PositionAt(sequence);
+  const absl::StatusOr<LogPosition> position = log().PositionAt(sequence);
   EXPECT_TRUE(position.ok()) << position.status();
-  return ToProto(storage_.log->Info().log_id, *position);
+  return ToProto(log().Info().log_id, *position);
 }
 
 StreamReader::StreamReader(refundrelay::v1::RefundEventService::Stub& stub,

@@ -19,6 +19,7 @@
 #include "server/rpc/stream_registry.h"
 #include "server/stream/fan_out.h"
 #include "server/stream/history_reader.h"
+#include "server/translate/webhook_parser.h"
 
 namespace refund_relay {
 
@@ -29,13 +30,18 @@ class StreamingServer {
     FanOut::Options fan_out = {};
     int history_threads = 2;
     std::optional<Storage> storage = std::nullopt;  // in memory if unset
-    std::vector<NewEvent> stored = {};              // appended before the server starts, so that they are history
+    ParseFunction parse = ParseWebhook;
+    std::vector<NewEvent> stored = {};  // appended before the server starts, so that they are history
   };
 
   explicit StreamingServer(Options options);
   ~StreamingServer();
 
+  // Stops all but the log, which goes on elsewhere. Then only the destructor may be called.
+  Storage StopAndTakeStorage();
+
   EventLog& log() { return *storage_.log; }
+  Storage& storage() { return storage_; }
   PositionStore& positions() { return *storage_.positions; }
   FanOut& fan_out() { return fan_out_; }
   StreamRegistry& streams() { return streams_; }

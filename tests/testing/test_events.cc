@@ -39,7 +39,7 @@ std::vector<NewEvent> MakeLargeEvents(uint64_t count) {
   return events;
 }
 
-uint64_t AppendAndWait(EventLog& log, NewEvent event) {
+uint64_t AppendOrFail(EventLog& log, NewEvent event) {
   absl::Notification answered;
   absl::StatusOr<AppendOutcome> outcome;
   log.Append(std::move(event), [&](absl::StatusOr<AppendOutcome> result) {

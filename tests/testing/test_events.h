@@ -23,7 +23,7 @@ NewEvent MakeNewEvent(uint64_t number, const std::string& event_name = "refunded
 std::vector<NewEvent> MakeLargeEvents(uint64_t count);
 
 // Appends and waits for the outcome; it must be OK and no duplicate. Returns the sequence.
-uint64_t AppendAndWait(EventLog& log, NewEvent event);
+uint64_t AppendOrFail(EventLog& log, NewEvent event);
 
 }  // namespace refund_relay
 

@@ -23,7 +23,7 @@ constexpr const char* kNames[] = {"refunded.pass", "refunded.subscription", "ref
 std::unique_ptr<EventLog> LogOf(uint64_t events) {
   auto log = std::make_unique<MemoryEventLog>();
   for (uint64_t i = 1; i <= events; ++i) {
-    AppendAndWait(*log, MakeNewEvent(i, kNames[i % 3], std::string("client-") + static_cast<char>('0' + i % 5)));
+    AppendOrFail(*log, MakeNewEvent(i, kNames[i % 3], std::string("client-") + static_cast<char>('0' + i % 5)));
   }
   return log;
 }

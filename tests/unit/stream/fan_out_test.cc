@@ -20,7 +20,7 @@ class FanOutTest : public testing::Test {
   ~FanOutTest() override { EXPECT_TRUE(log_.Close(absl::Now() + absl::Seconds(10)).ok()); }
 
   void Append(uint64_t count) {
-    for (uint64_t i = 0; i < count; ++i) AppendAndWait(log_, MakeNewEvent(++appended_));
+    for (uint64_t i = 0; i < count; ++i) AppendOrFail(log_, MakeNewEvent(++appended_));
   }
 
   MemoryEventLog log_;
