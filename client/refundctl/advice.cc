@@ -8,7 +8,7 @@ namespace refund_relay {
 namespace {
 
 // Advice by reason: the reasons are the more exact half of the contract's table.
-constexpr std::array<std::pair<std::string_view, std::string_view>, 16> kAdviceByReason = {{
+constexpr std::array<std::pair<std::string_view, std::string_view>, 20> kAdviceByReason = {{
     {"POSITION_EXPIRED",
      "Events after this position were deleted and are lost to this subscriber. Repair them from elsewhere, then start "
      "knowingly with --from=earliest."},
@@ -37,6 +37,15 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 16> kAdviceB
     {"STORAGE_UNAVAILABLE", "The server's storage is down. Try again; tell the operator if it lasts."},
     {"EVENT_UNKNOWN", "No such event was ever stored. Check the id; `refundctl list` shows the ids."},
     {"EVENT_EXPIRED", "The event was stored once and has been deleted by retention."},
+    {"VERSION_CHANGED",
+     "Somebody else committed or deleted this position in between: look at it again (refundctl positions get NAME) and "
+     "decide. Two processes must not commit under one name."},
+    {"WOULD_REWIND",
+     "The position lies behind the committed one. To go back knowingly, give --expected-version as `refundctl "
+     "positions "
+     "get NAME` shows it."},
+    {"POSITION_UNKNOWN", "No position is committed under this name; `refundctl subscribers` lists the names."},
+    {"OVERLOADED", "The server has more to do than it takes at once. Try again later."},
     {"OUTPUT_FAILED", "The event that could not be written was not counted: resume from the position below."},
 }};
 

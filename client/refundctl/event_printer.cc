@@ -7,9 +7,10 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "client/position_text.h"
+#include "client/printable.h"
 #include "client/refundctl/json_line.h"
 #include "client/refundctl/value_text.h"
+#include "refund_relay/position_text.h"
 
 namespace refund_relay {
 namespace {

@@ -10,8 +10,6 @@
 #include "CLI/Error.hpp"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
-#include "client/channel.h"
-#include "client/position_text.h"
 #include "client/refundctl/command.h"
 #include "client/refundctl/event_printer.h"
 #include "client/refundctl/exit_code.h"
@@ -19,6 +17,8 @@
 #include "client/refundctl/flag_checks.h"
 #include "client/refundctl/notice_printer.h"
 #include "client/refundctl/value_text.h"
+#include "refund_relay/channel.h"
+#include "refund_relay/position_text.h"
 #include "refundrelay/v1/refund_event_service.grpc.pb.h"
 
 namespace refund_relay {
@@ -43,9 +43,7 @@ struct Session {
   // The exit code after `printed`.
   int Finish(const absl::Status& printed) {
     if (printed.ok()) return kExitOk;
-    return ReportError(notices,
-                       MakeRpcError(grpc::StatusCode::ABORTED,
-                                    std::string(printed.message().data(), printed.message().size()), "OUTPUT_FAILED"));
+    return ReportError(notices, OutputFailed(std::string(printed.message().data(), printed.message().size())));
   }
 
   const std::unique_ptr<RefundEventService::Stub> stub;

@@ -5,6 +5,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "client/printable.h"
 
 namespace refund_relay {
 namespace {
@@ -70,23 +71,6 @@ absl::StatusOr<absl::Duration> ParsePositiveDuration(std::string_view text) {
         absl::StrCat("\"", copy, "\" is no duration: write 10s, 500ms or 1m30s, greater than zero"));
   }
   return duration;
-}
-
-std::string Printable(std::string_view text) {
-  std::string printable;
-  for (size_t i = 0; i < text.size(); ++i) {
-    const auto byte = static_cast<unsigned char>(text[i]);
-    const auto next = i + 1 < text.size() ? static_cast<unsigned char>(text[i + 1]) : 0;
-    if (byte == 0xC2 && next >= 0x80 && next <= 0x9F) {  // C1 controls, in UTF-8
-      absl::StrAppendFormat(&printable, "\\x%02x", next);
-      ++i;
-    } else if (byte < 0x20 || byte == 0x7F) {
-      absl::StrAppendFormat(&printable, "\\x%02x", byte);
-    } else {
-      printable += text[i];
-    }
-  }
-  return printable;
 }
 
 }  // namespace refund_relay

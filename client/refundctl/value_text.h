@@ -32,9 +32,6 @@ absl::StatusOr<absl::Time> ParseTimeOrAgo(std::string_view text, absl::Time now)
 // - INVALID_ARGUMENT: something else.
 absl::StatusOr<absl::Duration> ParsePositiveDuration(std::string_view text);
 
-// `text` with control characters as `\xNN`: what came from outside can neither move the cursor nor start a line.
-std::string Printable(std::string_view text);
-
 }  // namespace refund_relay
 
 #endif  // REFUND_RELAY_CLIENT_REFUNDCTL_VALUE_TEXT_H_

@@ -11,8 +11,8 @@
 #include <string>
 #include <vector>
 
-#include "client/position_text.h"
 #include "client/refundctl/webhook_credentials.h"
+#include "refund_relay/position_text.h"
 #include "tests/unit/client/child_process.h"
 #include "tests/unit/client/fake_event_service.h"
 #include "tests/unit/client/scripted_streams.h"
@@ -275,8 +275,7 @@ TEST_F(RefundctlTest, InfoOnAnEmptyLogShowsTheZero) {
 
 TEST_F(RefundctlTest, HelpSaysWhatThisVersionsServerLacksAndHowAPositionLooks) {
   EXPECT_EQ(Run({"tail", "--help"}), 0);
-  EXPECT_THAT(Unwrapped(out_),
-              AllOf(HasSubstr("committed: not in this version's server yet"), HasSubstr("as tail printed it")));
+  EXPECT_THAT(Unwrapped(out_), AllOf(HasSubstr("none yet = earliest"), HasSubstr("as tail printed it")));
   EXPECT_THAT(out_, testing::ContainsRegex("--after=[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}:[0-9]+:[0-9a-f]{16}\n"));
   EXPECT_EQ(Run({"list", "--help"}), 0);
   const std::string help = Unwrapped(out_);
