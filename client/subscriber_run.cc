@@ -7,7 +7,6 @@
 #include "absl/time/clock.h"
 #include "client/filter_cover.h"
 #include "google/protobuf/util/json_util.h"
-#include "refund_relay/position_text.h"
 
 namespace refund_relay {
 namespace {
@@ -15,25 +14,10 @@ namespace {
 using refundrelay::v1::SubscribeRequest;
 using refundrelay::v1::SubscribeResponse;
 
-constexpr absl::Duration kDefaultHeartbeatInterval = absl::Seconds(15);
 // Streams in a row that may break for a reason that should never happen, without getting on, before it is given up.
 constexpr int kMaxAttemptsWithoutProgress = 5;
 // The last attempt to get a first `started` may take so long even if the connect timeout is over.
 constexpr absl::Duration kLeastFirstWait = absl::Seconds(1);
-
-absl::Duration ToDuration(const google::protobuf::Duration& duration) {
-  return absl::Seconds(duration.seconds()) + absl::Nanoseconds(duration.nanos());
-}
-
-std::optional<refundrelay::v1::Position> StartPosition(const SubscribeRequest& request) {
-  if (!request.has_after()) return std::nullopt;
-  return request.after();
-}
-
-RpcError ChainBroken(const absl::Status& status) {
-  return MakeRpcError(grpc::StatusCode::DATA_LOSS, std::string(status.message().data(), status.message().size()),
-                      "CHAIN_BROKEN");
-}
 
 // Fills in what was left out.
 SubscriberParts Complete(SubscriberParts parts) {
@@ -50,10 +34,7 @@ SubscriberRun::SubscriberRun(SubscriberOptions options, SubscriberParts parts)
     : options_(std::move(options)),
       parts_(Complete(std::move(parts))),
       reconnect_backoff_(options_.reconnect, parts_.random),
-      handler_backoff_(options_.handler.backoff, parts_.random),
-      chain_(StartPosition(options_.request)),
-      committer_(parts_.keeper, options_.request.filter(), options_.commit, parts_.random, parts_.now,
-                 *parts_.observer) {}
+      messages_(options_, parts_, [this] { return stopping(); }) {}
 
 void SubscriberRun::Stop() {
   std::shared_ptr<EventStream> stream;
@@ -85,22 +66,22 @@ SubscriberResult SubscriberRun::RunStreams() {
     if (end.final_end.has_value()) return Result(*end.final_end, end.error);
     if (stopping()) return Result(End::kStopped);
     // The stream may have broken after the last event that was asked for and before the server said so.
-    if (UntilReached()) return Result(End::kBoundReached);
+    if (messages_.UntilReached()) return Result(End::kBoundReached);
     const auto wait = WaitAfter(end);
     if (!wait.has_value()) return Result(End::kFailed, end.error);
-    if (committer_.has_keeper() && !parts_.keeper->KeptByServer()) {
+    if (parts_.keeper != nullptr && !parts_.keeper->KeptByServer()) {
       // This one can be reached although the server cannot; who knows for how long.
-      const MaybeEnd failed = PositionsEnd(committer_.CommitNow());
+      const MaybeEnd failed = PositionsEnd(messages_.committer().CommitNow());
       if (failed.has_value()) return Result(*failed->final_end, failed->error);
     }
-    parts_.observer->OnReconnect(end.error, *wait, chain_.position());
+    parts_.observer->OnReconnect(end.error, *wait, messages_.position());
     parts_.sleeper->Sleep(*wait);
     if (stopping()) return Result(End::kStopped);
   }
 }
 
-SubscriberRun::MaybeEnd SubscriberRun::LoadPosition() {
-  if (!committer_.has_keeper()) return std::nullopt;
+MaybeEnd SubscriberRun::LoadPosition() {
+  if (parts_.keeper == nullptr) return std::nullopt;
   for (;;) {
     if (stopping()) return StreamEnd{.final_end = End::kStopped, .error = {}};
     const auto kept = parts_.keeper->Load();
@@ -131,19 +112,13 @@ RpcError SubscriberRun::AcceptKept(const KeptPosition& kept) {
     if (!status.ok()) error.metadata.clear();
     return error;
   }
-  kept_ = kept.position;
-  chain_ = PositionChain(kept.position);
-  committer_.SetCommitted(kept.position);
-  start_committed_ = true;
+  messages_.SetKept(kept.position);
   return {};
 }
 
-SubscriberRun::StreamEnd SubscriberRun::RunStream() {
-  started_ = false;
-  reconnect_after_ = absl::ZeroDuration();
-  heartbeat_interval_ = options_.request.has_heartbeat_interval() ? ToDuration(options_.request.heartbeat_interval())
-                                                                  : kDefaultHeartbeatInterval;
-  const std::shared_ptr<EventStream> stream = parts_.streams->Open(NextRequest());
+StreamEnd SubscriberRun::RunStream() {
+  messages_.BeginStream();
+  const std::shared_ptr<EventStream> stream = parts_.streams->Open(messages_.NextRequest());
   {
     absl::MutexLock lock(&mutex_);
     stream_ = stream;
@@ -156,26 +131,29 @@ SubscriberRun::StreamEnd SubscriberRun::RunStream() {
     stream_ = nullptr;
   }
   if (!end.has_value()) end = OnStatus(status);
-  if (!started_ && IsUnreachable(status) && status.code != grpc::StatusCode::CANCELLED) {
+  if (messages_.started()) {
+    last_connect_failure_.clear();
+  } else if (IsUnreachable(status) && status.code != grpc::StatusCode::CANCELLED) {
     last_connect_failure_ = status.message;
   }
-  end->reconnect_after = std::max(reconnect_after_, end->error.retry_delay.value_or(absl::ZeroDuration()));
+  end->reconnect_after = std::max(messages_.reconnect_after(), end->error.retry_delay.value_or(absl::ZeroDuration()));
   return *end;
 }
 
 absl::Duration SubscriberRun::Patience() const {
-  if (started_) return heartbeat_interval_ * options_.dead_stream.heartbeat_intervals;
-  if (ever_started_) return options_.dead_stream.start_timeout;
+  if (messages_.started()) return messages_.heartbeat_interval() * options_.dead_stream.heartbeat_intervals;
+  if (messages_.ever_started()) return options_.dead_stream.start_timeout;
   return std::min(options_.dead_stream.start_timeout, std::max(connect_deadline_ - parts_.now(), kLeastFirstWait));
 }
 
-SubscriberRun::MaybeEnd SubscriberRun::ReadStream(EventStream& stream) {
+MaybeEnd SubscriberRun::ReadStream(EventStream& stream) {
   SubscribeResponse response;
   absl::Duration waited = absl::ZeroDuration();
   while (!stopping()) {
     const absl::Duration patience = Patience();
     // A commit that comes due interrupts the waiting; its own time does not count as waiting.
-    const absl::Duration wait = std::min(patience - waited, started_ ? committer_.DueIn() : absl::InfiniteDuration());
+    const absl::Duration wait =
+        std::min(patience - waited, messages_.started() ? messages_.committer().DueIn() : absl::InfiniteDuration());
     const auto outcome = stream.Read(wait, &response);
     if (outcome == EventStream::ReadOutcome::kEnd) return std::nullopt;
     if (outcome == EventStream::ReadOutcome::kSilent) {
@@ -183,147 +161,18 @@ SubscriberRun::MaybeEnd SubscriberRun::ReadStream(EventStream& stream) {
       if (waited >= patience) return StreamEnd{.final_end = std::nullopt, .error = OnSilence(patience)};
     } else {
       waited = absl::ZeroDuration();
-      if (MaybeEnd end = OnResponse(response); end.has_value()) return end;
+      const bool was_started = messages_.started();
+      if (MaybeEnd end = messages_.OnResponse(response); end.has_value()) return end;
+      if (was_started) reconnect_backoff_.Reset();  // it says more than `started`: it lives
     }
-    if (MaybeEnd end = PositionsEnd(committer_.CommitIfDue()); end.has_value()) return end;
+    if (MaybeEnd end = PositionsEnd(messages_.committer().CommitIfDue()); end.has_value()) return end;
   }
   return std::nullopt;
-}
-
-SubscriberRun::MaybeEnd SubscriberRun::OnResponse(const SubscribeResponse& response) {
-  if (response.response_case() == SubscribeResponse::RESPONSE_NOT_SET) return std::nullopt;  // a kind to come
-  if (response.has_started() == started_) {
-    return StreamEnd{.final_end = std::nullopt,
-                     .error = ChainBroken(absl::DataLossError(started_ ? "the stream started twice"
-                                                                       : "the stream does not begin with `started`"))};
-  }
-  if (started_) reconnect_backoff_.Reset();
-  switch (response.response_case()) {
-    case SubscribeResponse::kStarted:
-      return OnStarted(response.started());
-    case SubscribeResponse::kBatch:
-      return OnBatch(response.batch());
-    case SubscribeResponse::kHeartbeat: {
-      const auto& heartbeat = response.heartbeat();
-      auto end = OnPosition(heartbeat.position());
-      const uint64_t last = std::max(heartbeat.last_sequence(), heartbeat.position().sequence());
-      if (!end.has_value()) parts_.observer->OnHeartbeat(heartbeat, last - heartbeat.position().sequence());
-      return end;
-    }
-    case SubscribeResponse::kCaughtUp: {
-      auto end = OnPosition(response.caught_up().position());
-      if (!end.has_value()) parts_.observer->OnCaughtUp(response.caught_up().position());
-      return end;
-    }
-    case SubscribeResponse::kFellBehind: {
-      auto end = OnPosition(response.fell_behind().position());
-      if (!end.has_value()) parts_.observer->OnFellBehind(response.fell_behind().position());
-      return end;
-    }
-    case SubscribeResponse::kGoingAway: {
-      auto end = OnPosition(response.going_away().position());
-      reconnect_after_ = ToDuration(response.going_away().reconnect_after());
-      if (!end.has_value()) parts_.observer->OnGoingAway(response.going_away());
-      // While the server is still there.
-      return end.has_value() ? end : PositionsEnd(committer_.CommitNow());
-    }
-    case SubscribeResponse::RESPONSE_NOT_SET:
-      break;
-  }
-  return std::nullopt;
-}
-
-SubscriberRun::MaybeEnd SubscriberRun::OnStarted(const refundrelay::v1::Started& started) {
-  const auto& position = started.position();
-  if (!ever_started_ && kept_.has_value() && parts_.keeper->KeptByServer() &&
-      position.sequence() != kept_->sequence()) {
-    return StreamEnd{
-        .final_end = End::kPositionsFailed,
-        .error = MakeRpcError(grpc::StatusCode::ABORTED,
-                              absl::StrCat("the committed position moved from sequence ", kept_->sequence(), " to ",
-                                           position.sequence(), " meanwhile: another process commits under this name"),
-                              "VERSION_CHANGED")};
-  }
-  const auto status = chain_.Begin(started);
-  if (!status.ok()) return StreamEnd{.final_end = std::nullopt, .error = ChainBroken(status)};
-  const absl::Duration interval = ToDuration(started.heartbeat_interval());
-  if (interval > absl::ZeroDuration()) heartbeat_interval_ = interval;
-  started_ = true;
-  last_connect_failure_.clear();
-  parts_.observer->OnStarted(started, std::exchange(ever_started_, true));
-  committer_.Moved(position, 0);
-  return CommitStart();
-}
-
-SubscriberRun::MaybeEnd SubscriberRun::CommitStart() {
-  if (start_committed_) return std::nullopt;
-  while (!stopping()) {
-    const auto status = committer_.CommitNow();
-    if (status.ok()) {
-      start_committed_ = true;
-      return std::nullopt;
-    }
-    if (MaybeEnd end = PositionsEnd(status); end.has_value()) return end;
-    parts_.sleeper->Sleep(committer_.retry_wait());
-  }
-  return StreamEnd{.final_end = End::kStopped, .error = {}};
-}
-
-SubscriberRun::MaybeEnd SubscriberRun::OnBatch(const refundrelay::v1::Batch& batch) {
-  const auto status = chain_.Check(batch);
-  if (!status.ok()) return StreamEnd{.final_end = std::nullopt, .error = ChainBroken(status)};
-  for (const auto& delivery : batch.deliveries()) {
-    PositionChain after = chain_;
-    after.Handled(delivery);
-    if (MaybeEnd end = Handle(delivery, *after.position()); end.has_value()) return end;
-    chain_ = std::move(after);
-    attempts_without_progress_ = 0;
-    committer_.Moved(*chain_.position(), 1);
-    if (++events_ == options_.max_events) return StreamEnd{.final_end = End::kMaxEvents, .error = {}};
-    if (MaybeEnd end = PositionsEnd(committer_.CommitIfDue()); end.has_value()) return end;
-  }
-  return OnPosition(batch.position());
-}
-
-SubscriberRun::MaybeEnd SubscriberRun::Handle(const refundrelay::v1::Delivery& delivery,
-                                              const refundrelay::v1::Position& after) {
-  for (uint32_t attempt = 1; !stopping(); ++attempt) {
-    const absl::Status handled = parts_.handler(delivery, after);
-    if (handled.ok()) {
-      if (attempt > 1) handler_backoff_.Reset();
-      return std::nullopt;
-    }
-    if (attempt == options_.handler.max_attempts) {
-      return StreamEnd{.final_end = End::kHandlerFailed, .error = RpcErrorOf(handled)};
-    }
-    const absl::Duration wait = handler_backoff_.Next();
-    parts_.observer->OnHandlerError(delivery, handled, attempt, wait);
-    // This may take long: what was handled before need not be repeated after a crash.
-    if (attempt == 1) {
-      if (MaybeEnd end = PositionsEnd(committer_.CommitNow()); end.has_value()) return end;
-    }
-    parts_.sleeper->Sleep(wait);
-  }
-  return StreamEnd{.final_end = End::kStopped, .error = {}};
-}
-
-SubscriberRun::MaybeEnd SubscriberRun::OnPosition(const refundrelay::v1::Position& position) {
-  const uint64_t before = chain_.position()->sequence();
-  const auto status = chain_.Advance(position);
-  if (!status.ok()) return StreamEnd{.final_end = std::nullopt, .error = ChainBroken(status)};
-  if (position.sequence() > before) attempts_without_progress_ = 0;
-  committer_.Moved(position, 0);
-  return std::nullopt;
-}
-
-SubscriberRun::MaybeEnd SubscriberRun::PositionsEnd(const absl::Status& status) {
-  if (status.ok() || IsPassing(RpcErrorOf(status))) return std::nullopt;
-  return StreamEnd{.final_end = End::kPositionsFailed, .error = RpcErrorOf(status)};
 }
 
 RpcError SubscriberRun::OnSilence(absl::Duration patience) {
   const std::string waited = absl::FormatDuration(absl::Trunc(patience, absl::Milliseconds(1)));
-  if (started_) {
+  if (messages_.started()) {
     return MakeRpcError(grpc::StatusCode::DEADLINE_EXCEEDED,
                         absl::StrCat("nothing came from the server for ", waited, ": the stream is dead"));
   }
@@ -334,7 +183,7 @@ RpcError SubscriberRun::OnSilence(absl::Duration patience) {
                                    last_connect_failure_.empty() ? "" : "; before: ", last_connect_failure_));
 }
 
-SubscriberRun::StreamEnd SubscriberRun::OnStatus(const RpcError& status) const {
+StreamEnd SubscriberRun::OnStatus(const RpcError& status) const {
   if (!status.ok()) return {.final_end = std::nullopt, .error = status};
   if (options_.request.stop_when_caught_up() || options_.request.has_until()) {
     return {.final_end = End::kBoundReached, .error = {}};
@@ -346,32 +195,16 @@ SubscriberRun::StreamEnd SubscriberRun::OnStatus(const RpcError& status) const {
 std::optional<absl::Duration> SubscriberRun::WaitAfter(const StreamEnd& end) {
   const Reaction reaction = end.error.reason == "CHAIN_BROKEN" ? Reaction::kResumeFew : ReactionTo(end.error);
   if (!options_.keep_reconnecting || reaction == Reaction::kGiveUp) return std::nullopt;
+  if (messages_.TakeProgress()) attempts_without_progress_ = 0;
   if (reaction == Reaction::kResumeFew && ++attempts_without_progress_ >= kMaxAttemptsWithoutProgress) {
     return std::nullopt;
   }
   const absl::Duration wait = end.reconnect_after + reconnect_backoff_.Next();
-  if (ever_started_) return wait;
+  if (messages_.ever_started()) return wait;
   const absl::Duration left = connect_deadline_ - parts_.now();
   // What is left is used to its end, unless the server itself asked to be left alone for longer.
   if (left <= end.reconnect_after) return std::nullopt;
   return std::min(wait, left);
-}
-
-SubscribeRequest SubscriberRun::NextRequest() const {
-  SubscribeRequest request = options_.request;
-  if (!ever_started_ && kept_.has_value() && parts_.keeper->KeptByServer()) {
-    // The server compares the filters for this start only.
-    request.set_start_from(refundrelay::v1::START_FROM_COMMITTED);
-  } else if (chain_.position().has_value()) {
-    *request.mutable_after() = *chain_.position();
-  }
-  return request;
-}
-
-bool SubscriberRun::UntilReached() const {
-  if (!options_.request.has_until() || !ever_started_) return false;
-  const auto& until = options_.request.until();
-  return chain_.position()->log_id() == until.log_id() && chain_.position()->sequence() >= until.sequence();
 }
 
 bool SubscriberRun::stopping() const {
@@ -381,13 +214,13 @@ bool SubscriberRun::stopping() const {
 
 SubscriberResult SubscriberRun::Result(End end, RpcError error) {
   if (end != End::kPositionsFailed) {
-    const absl::Status status = committer_.CommitLast();
+    const absl::Status status = messages_.committer().CommitLast();
     if (!status.ok() && error.ok()) {
       end = End::kPositionsFailed;
       error = RpcErrorOf(status);
     }
   }
-  return {end, std::move(error), chain_.position(), committer_.committed()};
+  return {end, std::move(error), messages_.position(), messages_.committer().committed()};
 }
 
 }  // namespace refund_relay
