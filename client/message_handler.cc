@@ -46,7 +46,6 @@ MessageHandler::MessageHandler(const SubscriberOptions& options, const Subscribe
 void MessageHandler::SetKept(const refundrelay::v1::Position& position) {
   chain_ = PositionChain(position);
   committer_.SetCommitted(position);
-  start_committed_ = true;
   if (parts_.keeper->KeptByServer()) committed_start_ = position;
 }
 

@@ -42,9 +42,7 @@ absl::Duration PositionCommitter::DueIn() const {
 }
 
 absl::Status PositionCommitter::CommitIfDue() {
-  if (DueIn() > absl::ZeroDuration()) return absl::OkStatus();
-  const absl::Status status = CommitNow();
-  return IsPassing(RpcErrorOf(status)) ? absl::OkStatus() : status;
+  return DueIn() > absl::ZeroDuration() ? absl::OkStatus() : CommitNow();
 }
 
 absl::Status PositionCommitter::CommitNow() {

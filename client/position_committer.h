@@ -35,10 +35,10 @@ class PositionCommitter {
   // How long until CommitIfDue has something to do: zero or more, infinite while there is nothing to commit.
   absl::Duration DueIn() const;
 
-  // Commits what is there, if it is time. Not OK only if the keeper's error will not pass.
+  // Commits what is there, if it is time. Answers as the keeper does: see IsPassing.
   absl::Status CommitIfDue();
 
-  // Commits what is there, whether it is time or not. Answers as the keeper does, also for errors that may pass.
+  // The same, whether it is time or not.
   absl::Status CommitNow();
 
   // The same for the last time: the observer is not told of another attempt.

@@ -8,7 +8,7 @@ namespace refund_relay {
 namespace {
 
 // Advice by reason: the reasons are the more exact half of the contract's table.
-constexpr std::array<std::pair<std::string_view, std::string_view>, 20> kAdviceByReason = {{
+constexpr std::array<std::pair<std::string_view, std::string_view>, 21> kAdviceByReason = {{
     {"POSITION_EXPIRED",
      "Events after this position were deleted and are lost to this subscriber. Repair them from elsewhere, then start "
      "knowingly with --from=earliest."},
@@ -45,6 +45,8 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 20> kAdviceB
      "positions "
      "get NAME` shows it."},
     {"POSITION_UNKNOWN", "No position is committed under this name; `refundctl subscribers` lists the names."},
+    {"QUARANTINE_UNKNOWN",
+     "It was retried or discarded, or the id is wrong; `refundctl quarantine list` prints the ids."},
     {"OVERLOADED", "The server has more to do than it takes at once. Try again later."},
     {"OUTPUT_FAILED", "The event that could not be written was not counted: resume from the position below."},
 }};

@@ -164,6 +164,14 @@ absl::Status EventPrinter::PrintFields(std::string_view kind, const Message& mes
   return Write(JsonLine(kind).AddMembers(message, zeros).Build() + "\n");
 }
 
+absl::Status EventPrinter::PrintMessage(std::string_view kind, const Message& message, const std::string& line,
+                                        const refundrelay::v1::Position* position) {
+  if (format_ == OutputFormat::kText) return Write(line + "\n");
+  JsonLine json(kind);
+  if (position != nullptr) json.Add("position_text", FormatPosition(*position));
+  return Write(json.AddMembers(message).Build() + "\n");
+}
+
 absl::Status EventPrinter::Write(const std::string& text) {
   out_ << text << std::flush;
   if (out_.good()) return absl::OkStatus();

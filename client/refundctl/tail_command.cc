@@ -154,6 +154,7 @@ void AddTailCommand(CLI::App& app, const GlobalOptions& global, CommandRun* run)
       ->type_name("NAME")
       ->check(CheckSubscriberName);
   AddFilterFlags(*tail, &flags->filter);
+  AddOmitPersonalDataFlag(*tail, &flags->filter);
   tail->add_option(
           "--from", flags->from,
           "Start at the earliest event, after the latest, or at the position committed under --name (none yet = "

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -33,6 +34,11 @@ std::string FormatTimeMillis(const google::protobuf::Timestamp& time) {
 
 std::string FormatTimeExact(const google::protobuf::Timestamp& time) {
   return absl::FormatTime("%Y-%m-%d%ET%H:%M:%E*SZ", ToTime(time), absl::UTCTimeZone());
+}
+
+std::string EnumText(std::string_view name, std::string_view prefix, int number) {
+  if (name.substr(0, prefix.size()) != prefix) return absl::StrCat("number ", number);
+  return absl::AsciiStrToLower(std::string(name.substr(prefix.size())));
 }
 
 google::protobuf::Timestamp ToTimestamp(absl::Time time) {

@@ -46,12 +46,13 @@ class FakeEventService final : public refundrelay::v1::RefundEventService::Servi
     grpc::Status status;
   };
 
-  // Port 0 picks a free one.
-  explicit FakeEventService(const std::string& listen_address = "127.0.0.1:0") {
+  // Port 0 picks a free one. `beside`, if given, is served too and outlives this.
+  explicit FakeEventService(const std::string& listen_address = "127.0.0.1:0", grpc::Service* beside = nullptr) {
     int port = 0;
     grpc::ServerBuilder builder;
     builder.AddListeningPort(listen_address, grpc::InsecureServerCredentials(), &port);
     builder.RegisterService(this);
+    if (beside != nullptr) builder.RegisterService(beside);
     server_ = builder.BuildAndStart();
     address_ = "127.0.0.1:" + std::to_string(port);
   }

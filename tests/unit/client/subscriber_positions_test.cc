@@ -145,6 +145,14 @@ TEST_F(SubscriberPositionsTest, CommitsWhenItIsTimeThoughTheStreamIsSilentAndTha
   EXPECT_THAT(observer_->reconnects, SizeIs(1));
 }
 
+TEST_F(SubscriberPositionsTest, EventsThatKeepComingDoNotPutOffACommit) {
+  Keep(0);
+  options_.commit.every = absl::Seconds(5);
+  on_event_ = [this](const auto&) { sleeper_->now += absl::Seconds(2); };
+  Run({{{Started(0), Batch(0, {1, 2, 3, 4, 5, 6, 7}, 7)}, Lost()}});
+  EXPECT_THAT(keeper_->attempts, ElementsAre(4, 7));
+}
+
 TEST_F(SubscriberPositionsTest, CommitsPositionsPastEventsThatDoNotMatch) {
   Keep(0);
   options_.commit.every = absl::ZeroDuration();
@@ -177,8 +185,9 @@ TEST_F(SubscriberPositionsTest, WhatWasHandledIsCommittedBeforeTheWaitForARefuse
 TEST_F(SubscriberPositionsTest, WhatWasHandledIsCommittedBeforeTheServerGoesAwayAndBeforeItIsWaitedFor) {
   Keep(0);
   keeper_->by_server = true;
+  sleeper_->on_sleep = [this] { EXPECT_THAT(keeper_->attempts, ElementsAre(2)); };
   Run({{{Started(0), Batch(0, {1}, 1), GoingAwayAt(2, 1)}, Lost()}});
-  EXPECT_THAT(keeper_->attempts, ElementsAre(2));
+  EXPECT_THAT(sleeper_->sleeps, SizeIs(1));
   keeper_->by_server = false;
   keeper_->attempts.clear();
   Keep(2);
