@@ -18,9 +18,10 @@ write_basic_package_version_file(${CMAKE_CURRENT_BINARY_DIR}/refund_relay-config
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/refund_relay-config.cmake
   ${CMAKE_CURRENT_BINARY_DIR}/refund_relay-config-version.cmake DESTINATION ${package_dir} COMPONENT client)
 
-install(DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR}/include/refund_relay DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT client)
+install(DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR}/include/refund_relay DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
+  COMPONENT client)
 install(DIRECTORY ${PROJECT_BINARY_DIR}/proto/gen/refundrelay DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT client
   FILES_MATCHING PATTERN *.h)
 # For subscribers in other languages.
-install(DIRECTORY ${PROJECT_SOURCE_DIR}/proto/refundrelay DESTINATION ${CMAKE_INSTALL_DATADIR}/refund_relay/proto COMPONENT client
-  FILES_MATCHING PATTERN *.proto)
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/proto/refundrelay DESTINATION ${CMAKE_INSTALL_DATADIR}/refund_relay/proto
+  COMPONENT client FILES_MATCHING PATTERN *.proto)

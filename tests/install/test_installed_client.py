@@ -1,7 +1,8 @@
-"""The installed client library as another team uses it: a project of its own, built with g++, against a running server."""
+"""The installed client library as another team uses it: a project of its own, built with g++, with a running server."""
 
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import tempfile
@@ -41,8 +42,12 @@ class InstalledClientTest(unittest.TestCase):
 
     def test_find_package_is_all_that_another_project_needs(self):
         self.run_to_end("cmake", "--install", BUILD, "--prefix", self.prefix, "--component", "client")
+        readme = (HERE.parent.parent / "README.md").read_text(encoding="utf-8")
+        example = self.folder / "readme.cc"
+        example.write_text(re.search(r"```cpp\n(.*?)```", readme, re.DOTALL).group(1), encoding="utf-8")
         self.run_to_end(
             "cmake", "-S", HERE / "ledger", "-B", self.folder / "build", f"-DCMAKE_PREFIX_PATH={self.prefix}",
+            f"-DREADME_EXAMPLE={example}",
             "-DCMAKE_CXX_COMPILER=g++", "-DCMAKE_CXX_FLAGS=-Wall -Wextra -Werror",
         )  # fmt: skip
         self.run_to_end("cmake", "--build", self.folder / "build")
