@@ -27,8 +27,10 @@ using refundrelay::v1::RefundEventService;
 // Commits in a row whose outcome may stay unknown; an older one is no longer under way.
 constexpr size_t kMaxDoubtful = 1000;
 
+// A hash of 0 is one that its side did not know.
 bool Equal(const Position& a, const Position& b) {
-  return a.log_id() == b.log_id() && a.sequence() == b.sequence() && a.event_hash() == b.event_hash();
+  const bool same_event = a.event_hash() == b.event_hash() || a.event_hash() == 0 || b.event_hash() == 0;
+  return a.log_id() == b.log_id() && a.sequence() == b.sequence() && same_event;
 }
 
 class ServerPositionKeeper final : public PositionKeeper {

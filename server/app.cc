@@ -104,7 +104,7 @@ absl::Status App::LoadCredentialFile(const std::string& path) {
   if (absl::Status status = credentials_.Update(path, *content); !status.ok()) return status;
   ops_metrics_.FileLoaded(path, true);
   watcher_->Watch(path, content,
-                  [this, path](absl::StatusOr<std::string> changed) { OnCredentialFile(path, changed); });
+                  [this, path](const absl::StatusOr<std::string>& changed) { OnCredentialFile(path, changed); });
   return absl::OkStatus();
 }
 
@@ -152,7 +152,7 @@ std::vector<ReadinessCheck> App::ReadinessChecks() {
 
 std::string App::MetricsText() {
   if (EventLog* const log = log_.load(); log != nullptr) {
-    log_metrics_.Refresh(log->Info(),
+    log_metrics_.Refresh(log->Info(), storage_.quarantine->Info(),
                          config_.log == LogKind::kSqlite ? DataDirFreeBytes(config_.data_dir) : std::nullopt);
   }
   return metrics_.Text();
@@ -164,6 +164,7 @@ absl::Status App::OpenLog() {
   options.data_dir = config_.data_dir;
   options.metrics = &log_metrics_;
   options.allow_network_filesystem = config_.allow_network_filesystem;
+  options.max_quarantined_webhooks = config_.max_quarantined_webhooks;
   options.on_fatal = [this](const absl::Status& status) {
     Log(LogLevel::kError, "the log has failed; stopping, the next start recovers", {{"error", status}});
     absl::MutexLock lock(&mutex_);
@@ -175,7 +176,7 @@ absl::Status App::OpenLog() {
   storage_ = *std::move(storage);
   fan_out_.Start(*storage_.log);
   history_ = std::make_unique<HistoryReader>(*storage_.log, static_cast<int>(config_.history_threads));
-  publisher_ = std::make_unique<Publisher>(*storage_.log);
+  publisher_ = std::make_unique<Publisher>(*storage_.log, *storage_.quarantine, *history_);
   log_ = storage_.log.get();
   return absl::OkStatus();
 }
@@ -191,7 +192,8 @@ absl::Status App::StartGrpc() {
       config_.max_stream_age == absl::ZeroDuration() ? absl::InfiniteDuration() : config_.max_stream_age;
   options.server_instance = instance_;
   options.server_version = std::string(Version());
-  auto server = GrpcServer::Start(options, *storage_.log, fan_out_, *history_, *rpc_metrics_, Clock::System());
+  auto server = GrpcServer::Start(options, {*storage_.log, *storage_.positions, *storage_.quarantine, fan_out_,
+                                            *history_, *rpc_metrics_, Clock::System(), ParseWebhook});
   if (!server.ok()) return server.status();
   grpc_ = *std::move(server);
   liveness_.SetAddress({config_.grpc_address.host, static_cast<uint16_t>(grpc_->port())});

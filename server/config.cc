@@ -122,8 +122,8 @@ void CheckTogether(Config& config, ConfigReader& reader) {
         "missing), or store nothing with --log=memory");
   }
   if (config.log == LogKind::kMemory) {
-    config.warnings.push_back("--log=memory: every event is lost when the server stops");
-    if (!config.data_dir.empty()) config.warnings.push_back("--data_dir has no effect with --log=memory");
+    config.warnings.emplace_back("--log=memory: every event is lost when the server stops");
+    if (!config.data_dir.empty()) config.warnings.emplace_back("--data_dir has no effect with --log=memory");
   }
   if (!config.grpc_address.IsLoopback() && !config.allow_insecure_grpc) {
     reader.Wrong(absl::StrCat("--grpc_address: ", config.grpc_address.ToString(),

@@ -35,6 +35,7 @@ struct Config {
 
   size_t max_body_bytes = 65536;
   size_t max_http_connections = 4096;
+  size_t max_quarantined_webhooks = 10'000;
   uint64_t max_webhooks_per_second = 0;  // 0 = no limit
   absl::Duration commit_timeout = absl::Seconds(5);
   size_t http_threads = 0;  // 0 = one per core

@@ -30,8 +30,8 @@ ConfigFlag Address(std::string name, ListenAddress Config::* field, std::string 
               "picks one",
           .set =
               [field](const std::string& text, Config& config) {
-                auto parsed = ParseListenAddress(text);
-                if (parsed.ok()) config.*field = *std::move(parsed);
+                const auto parsed = ParseListenAddress(text);
+                if (parsed.ok()) config.*field = *parsed;
                 return parsed.ok();
               },
           .show = [field](const Config& config) { return (config.*field).ToString(); }};
@@ -55,9 +55,9 @@ ConfigFlag Files(std::string name, std::vector<std::string> Config::* field, std
 }
 
 template <typename T>
-ConfigFlag Number(std::string name, T Config::* field, T low, T high, std::string help) {
-  return {.name = std::move(name),
-          .help = std::move(help),
+ConfigFlag Number(const std::string& name, T Config::* field, T low, T high, const std::string& help) {
+  return {.name = name,
+          .help = help,
           .accepts = absl::StrCat("a whole number from ", low, " to ", high),
           .set =
               [field, low, high](const std::string& text, Config& config) {
@@ -102,11 +102,11 @@ ConfigFlag Bool(std::string name, bool Config::* field, std::string help) {
 }
 
 template <typename T>
-ConfigFlag Choice(std::string name, T Config::* field, std::vector<std::pair<std::string, T>> choices,
-                  std::string help) {
+ConfigFlag Choice(const std::string& name, T Config::* field, const std::vector<std::pair<std::string, T>>& choices,
+                  const std::string& help) {
   const auto name_of = [](std::string* out, const std::pair<std::string, T>& choice) { out->append(choice.first); };
-  return {.name = std::move(name),
-          .help = std::move(help),
+  return {.name = name,
+          .help = help,
           .accepts = absl::StrCat("one of: ", absl::StrJoin(choices, ", ", name_of)),
           .set =
               [field, choices](const std::string& text, Config& config) {
@@ -157,6 +157,9 @@ std::vector<ConfigFlag> MakeFlags() {
                      "Most connections on --http_address at once."),
       Number<uint64_t>("max_webhooks_per_second", &Config::max_webhooks_per_second, 0, kMaxWebhooksPerSecond,
                        "More authentic webhooks are answered 429; 0 = no limit."),
+      Number<size_t>("max_quarantined_webhooks", &Config::max_quarantined_webhooks, 1, kMaxConnections,
+                     "Authentic webhooks that are no refund events are kept for a person to decide; when so many are, "
+                     "more are answered 503."),
       Time("commit_timeout", &Config::commit_timeout, positive, absl::Minutes(10),
            "A webhook whose commit takes longer is answered 504."),
       Number<size_t>("http_threads", &Config::http_threads, 0, kMaxThreads,

@@ -46,7 +46,7 @@ absl::StatusOr<std::string> ReadWholeFile(const std::string& path) {
   if (path != "-") file.open(path, std::ios::binary);
   std::istream& in = path == "-" ? std::cin : file;
   std::ostringstream content;
-  std::array<char, 16 * 1024> block;
+  std::array<char, 16384> block;
   // Unlike the stream's iterators, read() tells of an error (such as that of a folder) without throwing.
   while (in.read(block.data(), block.size()) || in.gcount() > 0) content.write(block.data(), in.gcount());
   if (!in.eof()) {

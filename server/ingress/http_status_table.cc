@@ -1,11 +1,17 @@
 #include "server/ingress/http_status_table.h"
 
+#include <iterator>
+
+#include "server/log/status_reason.h"
+
 namespace refund_relay {
 namespace {
 
 constexpr HttpStatusRow kTable[] = {
     {WebhookResult::kAccepted, 200, "accepted", "Accepted", 0, false},
     {WebhookResult::kDuplicate, 200, "duplicate", "Duplicate", 0, false},
+    {WebhookResult::kConflict, 200, "conflict", "Duplicate with other content", 0, false},
+    {WebhookResult::kQuarantined, 200, "quarantined", "In quarantine", 0, false},
     {WebhookResult::kBadRequest, 400, "bad_request", "Not an HTTP request that can be trusted", 0, true},
     {WebhookResult::kHeadTooLarge, 431, "head_too_large", "Header too large", 0, true},
     {WebhookResult::kNotFound, 404, "not_found", "No such path", 0, false},
@@ -18,6 +24,7 @@ constexpr HttpStatusRow kTable[] = {
     {WebhookResult::kTooSlow, 408, "too_slow", "Request too slow", 0, true},
     {WebhookResult::kRateLimited, 429, "rate_limited", "Too many webhooks", 1, false},
     {WebhookResult::kOverloaded, 503, "overloaded", "Overloaded", 1, false},
+    {WebhookResult::kQuarantineFull, 503, "quarantine_full", "Quarantine full", 60, false},
     {WebhookResult::kUnavailable, 503, "unavailable", "Unavailable", 5, false},
     {WebhookResult::kMalformed, 400, "malformed", "Body is not JSON", 0, false},
     {WebhookResult::kUnprocessable, 422, "unprocessable", "Not a refund event", 0, false},
@@ -67,8 +74,11 @@ WebhookResult ResultOfParse(const absl::Status& status) {
 
 WebhookResult ResultOfPublish(const absl::Status& status) {
   switch (status.code()) {
-    case absl::StatusCode::kResourceExhausted:
-      return WebhookResult::kOverloaded;
+    case absl::StatusCode::kResourceExhausted: {
+      const auto reason = ReasonOf(status);
+      const bool quarantine_full = reason.has_value() && reason->reason() == "QUARANTINE_FULL";
+      return quarantine_full ? WebhookResult::kQuarantineFull : WebhookResult::kOverloaded;
+    }
     case absl::StatusCode::kUnavailable:
     case absl::StatusCode::kAborted:
       return WebhookResult::kUnavailable;

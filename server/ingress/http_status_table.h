@@ -12,6 +12,8 @@ namespace refund_relay {
 enum class WebhookResult {
   kAccepted,
   kDuplicate,
+  kConflict,
+  kQuarantined,
   kBadRequest,
   kHeadTooLarge,
   kNotFound,
@@ -24,6 +26,7 @@ enum class WebhookResult {
   kTooSlow,
   kRateLimited,
   kOverloaded,
+  kQuarantineFull,
   kUnavailable,
   kMalformed,
   kUnprocessable,
@@ -34,7 +37,7 @@ enum class WebhookResult {
 struct HttpStatusRow {
   WebhookResult result;
   int status;
-  std::string_view label;   // of webhooks_total{result}
+  std::string_view label;   // of webhooks_total{result}; of a 2xx but conflict also the answer's `status`
   std::string_view title;   // of the problem+json
   int retry_after_seconds;  // 0: no Retry-After
   bool close;               // the connection must not be used again
@@ -52,8 +55,8 @@ WebhookResult ResultOfHttpStatus(int status);
 // Everything else is a fault of ours.
 WebhookResult ResultOfParse(const absl::Status& status);
 
-// What an error of the publisher or the log means: RESOURCE_EXHAUSTED overloaded; UNAVAILABLE and ABORTED unavailable
-// (all 503). Everything else is a fault of ours: never a 4xx.
+// What an error of the publisher, the log or the quarantine means: RESOURCE_EXHAUSTED overloaded, or the quarantine is
+// full; UNAVAILABLE and ABORTED unavailable (all 503). Everything else is a fault of ours: never a 4xx.
 WebhookResult ResultOfPublish(const absl::Status& status);
 
 }  // namespace refund_relay

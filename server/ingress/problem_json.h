@@ -7,8 +7,10 @@
 
 namespace refund_relay {
 
-// A problem+json document (RFC 9457) with title, status and detail. A pure function.
-std::string ProblemJson(int status, std::string_view title, std::string_view detail);
+// A problem+json document (RFC 9457) with title, status and detail, and `quarantine_id` if it is not empty. A pure
+// function.
+std::string ProblemJson(int status, std::string_view title, std::string_view detail,
+                        std::string_view quarantine_id = {});
 
 }  // namespace refund_relay
 

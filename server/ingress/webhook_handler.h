@@ -17,10 +17,6 @@
 
 namespace refund_relay {
 
-// `ParseWebhook`, or what stands in for it in a test. Called from several threads at once.
-using ParseFunction =
-    std::function<absl::StatusOr<ParsedWebhook>(std::string_view body, const WebhookContext& context)>;
-
 // The handler behind the ingress's HTTP server; contract.md section 3 is what it does. Thread-safe.
 //
 // Never answers 2xx before the log has called back with a stored or a duplicate event, and never 4xx for a fault of

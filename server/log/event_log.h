@@ -131,6 +131,10 @@ class EventLog {
   // - OUT_OF_RANGE, POSITION_EXPIRED {first_sequence}: events at or after `time` may have been deleted by retention.
   virtual absl::StatusOr<LogPosition> PositionBefore(absl::Time time) = 0;
 
+  // When the event at `sequence` was stored; of a damaged record the time of the next intact one. Blocks on storage.
+  // Errors as of Read, about that event; POSITION_AHEAD when nothing is stored there yet.
+  virtual absl::StatusOr<absl::Time> StoredAt(uint64_t sequence) = 0;
+
   // Finds an event by its id. Blocks on storage.
   // - NOT_FOUND, EVENT_UNKNOWN: it was never stored. EVENT_EXPIRED {sequence}: it was deleted by retention.
   // - DATA_LOSS, CHECKSUM {sequence}: it is damaged.

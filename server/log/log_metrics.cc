@@ -16,6 +16,10 @@ Histogram& AddHistogram(prometheus::Registry& registry, const std::string& name,
   return prometheus::BuildHistogram().Name(name).Help(help).Register(registry).Add({}, boundaries);
 }
 
+double SecondsOf(std::optional<absl::Time> time) {
+  return time.has_value() ? absl::ToDoubleSeconds(*time - absl::UnixEpoch()) : 0;
+}
+
 }  // namespace
 
 LogMetrics::LogMetrics(prometheus::Registry& registry)
@@ -42,7 +46,14 @@ LogMetrics::LogMetrics(prometheus::Registry& registry)
       data_dir_free_bytes_(
           AddGauge(registry, "refund_relay_data_dir_free_bytes", "Free space where the log is stored.")),
       oldest_event_timestamp_seconds_(AddGauge(registry, "refund_relay_oldest_event_timestamp_seconds",
-                                               "When the oldest stored event was stored; 0 when there is none.")) {}
+                                               "When the oldest stored event was stored; 0 when there is none.")),
+      quarantined_webhooks_(
+          AddGauge(registry, "refund_relay_quarantined_webhooks", "Webhooks in quarantine, for a person to decide.")),
+      quarantined_webhooks_limit_(AddGauge(registry, "refund_relay_quarantined_webhooks_limit",
+                                           "Webhooks in quarantine at which the next is refused.")),
+      quarantine_oldest_timestamp_seconds_(
+          AddGauge(registry, "refund_relay_quarantine_oldest_timestamp_seconds",
+                   "When the oldest webhook in quarantine came; 0 when there is none.")) {}
 
 void LogMetrics::Committed(size_t events) { append_batch_events_.Observe(static_cast<double>(events)); }
 
@@ -52,7 +63,8 @@ void LogMetrics::Answered(absl::Duration since_append) {
 
 void LogMetrics::SyncFailed() { sync_failures_total_.Increment(); }
 
-void LogMetrics::Refresh(const LogInfo& info, std::optional<uint64_t> data_dir_free_bytes) {
+void LogMetrics::Refresh(const LogInfo& info, const QuarantineInfo& quarantine,
+                         std::optional<uint64_t> data_dir_free_bytes) {
   append_queue_events_.Set(static_cast<double>(info.queued_events));
   append_queue_limit_events_.Set(static_cast<double>(info.queue_limit_events));
   log_first_sequence_.Set(static_cast<double>(info.first_sequence));
@@ -60,8 +72,10 @@ void LogMetrics::Refresh(const LogInfo& info, std::optional<uint64_t> data_dir_f
   log_bytes_.Set(static_cast<double>(info.log_bytes));
   wal_bytes_.Set(static_cast<double>(info.wal_bytes));
   if (data_dir_free_bytes.has_value()) data_dir_free_bytes_.Set(static_cast<double>(*data_dir_free_bytes));
-  oldest_event_timestamp_seconds_.Set(
-      info.first_stored_at.has_value() ? absl::ToDoubleSeconds(*info.first_stored_at - absl::UnixEpoch()) : 0);
+  oldest_event_timestamp_seconds_.Set(SecondsOf(info.first_stored_at));
+  quarantined_webhooks_.Set(static_cast<double>(quarantine.webhooks));
+  quarantined_webhooks_limit_.Set(static_cast<double>(quarantine.limit));
+  quarantine_oldest_timestamp_seconds_.Set(SecondsOf(quarantine.oldest_received_at));
 }
 
 }  // namespace refund_relay

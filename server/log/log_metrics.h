@@ -12,6 +12,7 @@
 #include "prometheus/histogram.h"
 #include "prometheus/registry.h"
 #include "server/log/event_log.h"
+#include "server/log/quarantine.h"
 
 namespace refund_relay {
 
@@ -29,7 +30,7 @@ class LogMetrics {
 
   // Sets the gauges from what the log holds; call it before each scrape. `data_dir_free_bytes` is unset where the log
   // has no directory.
-  void Refresh(const LogInfo& info, std::optional<uint64_t> data_dir_free_bytes);
+  void Refresh(const LogInfo& info, const QuarantineInfo& quarantine, std::optional<uint64_t> data_dir_free_bytes);
 
  private:
   prometheus::Histogram& append_batch_events_;
@@ -43,6 +44,9 @@ class LogMetrics {
   prometheus::Gauge& wal_bytes_;
   prometheus::Gauge& data_dir_free_bytes_;
   prometheus::Gauge& oldest_event_timestamp_seconds_;
+  prometheus::Gauge& quarantined_webhooks_;
+  prometheus::Gauge& quarantined_webhooks_limit_;
+  prometheus::Gauge& quarantine_oldest_timestamp_seconds_;
 };
 
 }  // namespace refund_relay

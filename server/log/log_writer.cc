@@ -27,7 +27,7 @@ void LogWriter::Submit(std::unique_ptr<WriteCommand> command) {
       refused = failed_;
     } else if (closing_) {
       refused = absl::UnavailableError("the log is closed; send the webhook again later");
-    } else if (queued_events_ > 0 && (events > options_.queue_limit_events || bytes > options_.queue_limit_bytes)) {
+    } else if (queued_bytes_ > 0 && (events > options_.queue_limit_events || bytes > options_.queue_limit_bytes)) {
       refused = absl::ResourceExhaustedError(absl::StrCat(
           "the log's queue is full (", queued_events_, " events of at most ", options_.queue_limit_events, ", ",
           queued_bytes_, " bytes of at most ", options_.queue_limit_bytes, "); send the webhook again in a second"));

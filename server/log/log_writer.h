@@ -16,7 +16,7 @@
 
 namespace refund_relay {
 
-// One durable write: an append; later a position, a quarantined webhook, a trim.
+// One durable write: an append, a committed position, a quarantined webhook, a trim.
 class WriteCommand {
  public:
   virtual ~WriteCommand() = default;
@@ -30,9 +30,9 @@ class WriteCommand {
   // `status` is OK.
   virtual void Answer(const absl::Status& status) = 0;
 
-  // How much of the queue's bounds it takes.
+  // How much of the queue's bounds it takes. `bytes` is never 0, so that every queue of commands is bounded.
   virtual size_t events() const { return 0; }
-  virtual size_t bytes() const { return 0; }
+  virtual size_t bytes() const = 0;
 };
 
 // What commands write to. Every call comes from the writer's thread.

@@ -14,6 +14,8 @@
 #include "server/log/log_writer.h"
 #include "server/log/read_errors.h"
 #include "server/log/status_reason.h"
+#include "server/log/written_position_store.h"
+#include "server/log/written_quarantine.h"
 
 namespace refund_relay {
 
@@ -31,7 +33,8 @@ class MemoryEventStore final : public CommitStore, public EventAppender {
   };
   using RecordPtr = std::shared_ptr<const Record>;
 
-  MemoryEventStore(const Clock& clock, LogTail& tail) : clock_(clock), tail_(tail) {}
+  MemoryEventStore(const Clock& clock, LogTail& tail, std::vector<CommitPart*> parts)
+      : clock_(clock), tail_(tail), parts_(std::move(parts)) {}
 
   absl::StatusOr<AppendOutcome> Append(const NewEvent& event) override {
     const auto [found, is_new] = sequences_.try_emplace(event.event_id, last_sequence_ + staged_.size() + 1);
@@ -58,10 +61,12 @@ class MemoryEventStore final : public CommitStore, public EventAppender {
   absl::Status Rollback() override {
     for (const RecordPtr& record : staged_) sequences_.erase(record->event.event_id);
     staged_.clear();
+    for (CommitPart* const part : parts_) part->RolledBack();
     return absl::OkStatus();
   }
 
   void Published() override {
+    for (CommitPart* const part : parts_) part->Published();
     std::vector<StoredEvent> events;
     events.reserve(staged_.size());
     for (const RecordPtr& record : staged_) events.push_back(record->View());
@@ -106,6 +111,7 @@ class MemoryEventStore final : public CommitStore, public EventAppender {
  private:
   const Clock& clock_;
   LogTail& tail_;
+  const std::vector<CommitPart*> parts_;
 
   // Of the writer's thread.
   absl::flat_hash_map<std::string, uint64_t> sequences_;
@@ -118,8 +124,13 @@ class MemoryEventStore final : public CommitStore, public EventAppender {
   absl::flat_hash_map<std::string, uint64_t> committed_sequences_ ABSL_GUARDED_BY(mu_);
 };
 
-MemoryEventLog::MemoryEventLog(Options options) : options_(std::move(options)), log_id_(NewLogId()) {
-  store_ = std::make_unique<MemoryEventStore>(*options_.clock, tail_);
+MemoryEventLog::MemoryEventLog(Options options)
+    : options_(std::move(options)),
+      log_id_(NewLogId()),
+      position_table_(*options_.clock, /*rows=*/nullptr),
+      quarantine_table_(quarantine_rows_, options_.max_quarantined_webhooks) {
+  store_ = std::make_unique<MemoryEventStore>(*options_.clock, tail_,
+                                              std::vector<CommitPart*>{&position_table_, &quarantine_table_});
   LogWriter::Options writer;
   writer.queue_limit_events = options_.limits.queue_limit_events;
   writer.queue_limit_bytes = options_.limits.queue_limit_bytes;
@@ -127,6 +138,10 @@ MemoryEventLog::MemoryEventLog(Options options) : options_(std::move(options)), 
   writer.max_batch_bytes = options_.limits.max_batch_bytes;
   writer.metrics = options_.metrics;
   writer_ = std::make_unique<LogWriter>(*store_, std::move(writer));
+  positions_ = std::make_unique<WrittenPositionStore>(*writer_, position_table_);
+  quarantine_ = std::make_unique<WrittenQuarantine>(
+      *writer_, quarantine_table_, *store_,
+      [this](const QuarantineQuery& query) { return quarantine_rows_.Read(query); });
 }
 
 MemoryEventLog::~MemoryEventLog() = default;
@@ -167,6 +182,12 @@ absl::StatusOr<LogPosition> MemoryEventLog::PositionAt(uint64_t sequence) {
 absl::StatusOr<LogPosition> MemoryEventLog::PositionBefore(absl::Time time) {
   const uint64_t sequence = store_->LastBefore(time);
   return LogPosition{sequence, store_->HashAt(sequence)};
+}
+
+absl::StatusOr<absl::Time> MemoryEventLog::StoredAt(uint64_t sequence) {
+  const auto record = store_->After(std::max<uint64_t>(sequence, 1) - 1, 1);
+  if (record.empty()) return PositionAheadError(sequence, store_->last_sequence());
+  return record.front()->stored_at;
 }
 
 absl::StatusOr<FoundEvent> MemoryEventLog::Find(std::string_view event_id) {

@@ -10,6 +10,11 @@
 #include "server/log/log_limits.h"
 #include "server/log/log_metrics.h"
 #include "server/log/log_tail.h"
+#include "server/log/memory_quarantine_rows.h"
+#include "server/log/position_store.h"
+#include "server/log/position_table.h"
+#include "server/log/quarantine.h"
+#include "server/log/quarantine_table.h"
 #include "server/ops/clock.h"
 
 namespace refund_relay {
@@ -22,8 +27,9 @@ class MemoryEventLog final : public EventLog {
  public:
   struct Options {
     const Clock* clock = &Clock::System();  // must outlive the log
-    LogLimits limits;
+    LogLimits limits = {};
     LogMetrics* metrics = nullptr;  // may be null; must outlive the log
+    size_t max_quarantined_webhooks = kDefaultMaxQuarantinedWebhooks;
   };
 
   explicit MemoryEventLog(Options options);
@@ -36,17 +42,27 @@ class MemoryEventLog final : public EventLog {
                                    absl::FunctionRef<void(const StoredEvent&)> visit) override;
   absl::StatusOr<LogPosition> PositionAt(uint64_t sequence) override;
   absl::StatusOr<LogPosition> PositionBefore(absl::Time time) override;
+  absl::StatusOr<absl::Time> StoredAt(uint64_t sequence) override;
   absl::StatusOr<FoundEvent> Find(std::string_view event_id) override;
   LogInfo Info() override;
   absl::Status Health() override;
   absl::Status Close(absl::Time deadline) override;
+
+  // What shares the log's writer; they live as long as the log.
+  PositionStore& positions() { return *positions_; }
+  Quarantine& quarantine() { return *quarantine_; }
 
  private:
   const Options options_;
   const std::string log_id_;
   LogTail tail_;
   std::unique_ptr<MemoryEventStore> store_;
+  PositionTable position_table_;
+  MemoryQuarantineRows quarantine_rows_;
+  QuarantineTable quarantine_table_;
   std::unique_ptr<LogWriter> writer_;
+  std::unique_ptr<PositionStore> positions_;
+  std::unique_ptr<Quarantine> quarantine_;
 };
 
 }  // namespace refund_relay

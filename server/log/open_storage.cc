@@ -19,8 +19,11 @@ absl::StatusOr<Storage> OpenStorage(const StorageOptions& options) {
     sqlite.metrics = options.metrics;
     sqlite.on_fatal = options.on_fatal;
     sqlite.allow_network_filesystem = options.allow_network_filesystem;
+    sqlite.max_quarantined_webhooks = options.max_quarantined_webhooks;
     absl::StatusOr<std::unique_ptr<SqliteEventLog>> log = SqliteEventLog::Open(std::move(sqlite));
     if (!log.ok()) return log.status();
+    storage.positions = &(*log)->positions();
+    storage.quarantine = &(*log)->quarantine();
     storage.log = *std::move(log);
     return storage;
   }
@@ -29,7 +32,11 @@ absl::StatusOr<Storage> OpenStorage(const StorageOptions& options) {
     memory.clock = options.clock;
     memory.limits = options.limits;
     memory.metrics = options.metrics;
-    storage.log = std::make_unique<MemoryEventLog>(std::move(memory));
+    memory.max_quarantined_webhooks = options.max_quarantined_webhooks;
+    auto log = std::make_unique<MemoryEventLog>(std::move(memory));
+    storage.positions = &log->positions();
+    storage.quarantine = &log->quarantine();
+    storage.log = std::move(log);
     return storage;
   }
   if (options.log == "jetstream") {

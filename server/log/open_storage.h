@@ -13,6 +13,8 @@
 #include "server/log/event_log.h"
 #include "server/log/log_limits.h"
 #include "server/log/log_metrics.h"
+#include "server/log/position_store.h"
+#include "server/log/quarantine.h"
 #include "server/ops/clock.h"
 
 namespace refund_relay {
@@ -26,10 +28,14 @@ struct StorageOptions {
   // Called once, on a thread of the log, when it has failed for good: exit non-zero. Must not close the log.
   std::function<void(const absl::Status&)> on_fatal;
   bool allow_network_filesystem = false;
+  size_t max_quarantined_webhooks = kDefaultMaxQuarantinedWebhooks;
 };
 
 struct Storage {
   std::unique_ptr<EventLog> log;
+  // The log's own, and closed with it.
+  PositionStore* positions = nullptr;
+  Quarantine* quarantine = nullptr;
 };
 
 // Errors: INVALID_ARGUMENT for a name that is none, UNIMPLEMENTED for `jetstream`, and those of the log's own Open.

@@ -118,6 +118,16 @@ absl::StatusOr<SqliteStatement> SqliteConnection::Prepare(std::string_view sql) 
   return SqliteStatement(statement);
 }
 
+absl::Status SqliteConnection::PrepareAll(
+    std::initializer_list<std::pair<SqliteStatement*, std::string_view>> statements) {
+  for (const auto& [statement, sql] : statements) {
+    absl::StatusOr<SqliteStatement> prepared = Prepare(sql);
+    if (!prepared.ok()) return prepared.status();
+    *statement = *std::move(prepared);
+  }
+  return absl::OkStatus();
+}
+
 absl::Status SqliteConnection::Execute(const char* sql) {
   const int code = sqlite3_exec(db_.get(), sql, nullptr, nullptr, nullptr);
   if (code != SQLITE_OK) return SqliteError(db_.get(), code, absl::StrCat("running \"", sql, "\""));

@@ -3,9 +3,11 @@
 #define REFUND_RELAY_SERVER_LOG_SQLITE_DATABASE_H_
 
 #include <cstdint>
+#include <initializer_list>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -74,6 +76,8 @@ class SqliteConnection {
   static absl::StatusOr<SqliteConnection> Open(const std::string& path, const std::string& vfs);
 
   absl::StatusOr<SqliteStatement> Prepare(std::string_view sql);
+  // Prepares each into its place; stops at the first error.
+  absl::Status PrepareAll(std::initializer_list<std::pair<SqliteStatement*, std::string_view>> statements);
   // Runs one or more statements without results.
   absl::Status Execute(const char* sql);
   // How long a lock is waited for. 0 by default: not at all.

@@ -5,9 +5,15 @@
 #include "server/log/append_command.h"
 #include "server/log/checkpointer.h"
 #include "server/log/log_writer.h"
+#include "server/log/position_table.h"
+#include "server/log/quarantine_table.h"
 #include "server/log/sqlite_event_reader.h"
 #include "server/log/sqlite_event_store.h"
+#include "server/log/sqlite_position_rows.h"
+#include "server/log/sqlite_quarantine_rows.h"
 #include "server/log/sqlite_schema.h"
+#include "server/log/written_position_store.h"
+#include "server/log/written_quarantine.h"
 #include "server/ops/logging.h"
 
 namespace refund_relay {
@@ -38,6 +44,7 @@ absl::Status SqliteEventLog::Start() {
       SqliteEventStore::Create(std::move(opened->writer), *options_.clock, tail_, [this] { checkpointer_->Wake(); });
   if (!store.ok()) return store.status();
   store_ = *std::move(store);
+  if (absl::Status parts = OpenParts(); !parts.ok()) return parts;
   auto readers = SqliteReaderPool::Open(opened->path, options_.vfs, kReadConnections);
   if (!readers.ok()) return readers.status();
   readers_ = *std::move(readers);
@@ -60,6 +67,14 @@ absl::Status SqliteEventLog::Start() {
     if (options_.on_fatal) options_.on_fatal(cause);
   };
   writer_ = std::make_unique<LogWriter>(*store_, std::move(writer));
+  positions_ = std::make_unique<WrittenPositionStore>(*writer_, *position_table_);
+  quarantine_ = std::make_unique<WrittenQuarantine>(
+      *writer_, *quarantine_table_, *store_,
+      [this](const QuarantineQuery& query) -> absl::StatusOr<std::vector<QuarantinedWebhook>> {
+        SqliteReaderPool::Lease lease(*readers_);
+        if (lease.get() == nullptr) return ClosedError();
+        return lease.get()->ReadQuarantine(query);
+      });
 
   const LogEnds ends = tail_.ends();
   Log(LogLevel::kInfo, "the log is open",
@@ -67,6 +82,23 @@ absl::Status SqliteEventLog::Start() {
        {"log_id", log_id_},
        {"first_sequence", ends.first_sequence},
        {"last_sequence", ends.last.sequence}});
+  return absl::OkStatus();
+}
+
+absl::Status SqliteEventLog::OpenParts() {
+  absl::StatusOr<std::unique_ptr<SqlitePositionRows>> positions = SqlitePositionRows::Open(store_->connection());
+  if (!positions.ok()) return positions.status();
+  position_rows_ = *std::move(positions);
+  position_table_ = std::make_unique<PositionTable>(*options_.clock, position_rows_.get());
+  if (absl::Status loaded = position_rows_->LoadInto(*position_table_); !loaded.ok()) return loaded;
+  store_->AddPart(*position_table_);
+
+  absl::StatusOr<std::unique_ptr<SqliteQuarantineRows>> quarantine = SqliteQuarantineRows::Open(store_->connection());
+  if (!quarantine.ok()) return quarantine.status();
+  quarantine_rows_ = *std::move(quarantine);
+  quarantine_table_ = std::make_unique<QuarantineTable>(*quarantine_rows_, options_.max_quarantined_webhooks);
+  if (absl::Status loaded = quarantine_table_->Load(); !loaded.ok()) return loaded;
+  store_->AddPart(*quarantine_table_);
   return absl::OkStatus();
 }
 
@@ -97,6 +129,12 @@ absl::StatusOr<LogPosition> SqliteEventLog::PositionBefore(absl::Time time) {
   SqliteReaderPool::Lease lease(*readers_);
   if (lease.get() == nullptr) return ClosedError();
   return lease.get()->PositionBefore(time);
+}
+
+absl::StatusOr<absl::Time> SqliteEventLog::StoredAt(uint64_t sequence) {
+  SqliteReaderPool::Lease lease(*readers_);
+  if (lease.get() == nullptr) return ClosedError();
+  return lease.get()->StoredAt(sequence);
 }
 
 absl::StatusOr<FoundEvent> SqliteEventLog::Find(std::string_view event_id) {

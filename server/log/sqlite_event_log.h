@@ -15,13 +15,19 @@
 #include "server/log/log_limits.h"
 #include "server/log/log_metrics.h"
 #include "server/log/log_tail.h"
+#include "server/log/position_store.h"
+#include "server/log/quarantine.h"
 #include "server/ops/clock.h"
 
 namespace refund_relay {
 
 class Checkpointer;
 class LogWriter;
+class PositionTable;
+class QuarantineTable;
 class SqliteEventStore;
+class SqlitePositionRows;
+class SqliteQuarantineRows;
 class SqliteReaderPool;
 
 // How long opening waits for readers in other processes, whose snapshots keep the write-ahead log from being emptied.
@@ -46,6 +52,7 @@ class SqliteEventLog final : public EventLog {
     absl::Duration open_reader_wait = kDefaultOpenReaderWait;
     absl::Duration probe_interval = absl::Seconds(1);  // how often a log that cannot write tries again
     std::string vfs;                                   // of SQLite; empty for its default
+    size_t max_quarantined_webhooks = kDefaultMaxQuarantinedWebhooks;
   };
 
   // Opens the log, making the folder and the log if they are missing.
@@ -63,15 +70,22 @@ class SqliteEventLog final : public EventLog {
                                    absl::FunctionRef<void(const StoredEvent&)> visit) override;
   absl::StatusOr<LogPosition> PositionAt(uint64_t sequence) override;
   absl::StatusOr<LogPosition> PositionBefore(absl::Time time) override;
+  absl::StatusOr<absl::Time> StoredAt(uint64_t sequence) override;
   absl::StatusOr<FoundEvent> Find(std::string_view event_id) override;
   LogInfo Info() override;
   absl::Status Health() override;
   absl::Status Close(absl::Time deadline) override;
 
+  // What shares the log's writer; they live as long as the log.
+  PositionStore& positions() { return *positions_; }
+  Quarantine& quarantine() { return *quarantine_; }
+
  private:
   SqliteEventLog(Options options, DataDir dir);
 
   absl::Status Start();
+  // What else the writer's commits hold: committed positions and the quarantine.
+  absl::Status OpenParts();
 
   const Options options_;
   // Destroyed from the bottom up: the threads first, the folder's lock last.
@@ -79,9 +93,15 @@ class SqliteEventLog final : public EventLog {
   std::string log_id_;
   LogTail tail_;
   std::unique_ptr<SqliteEventStore> store_;
+  std::unique_ptr<SqlitePositionRows> position_rows_;
+  std::unique_ptr<PositionTable> position_table_;
+  std::unique_ptr<SqliteQuarantineRows> quarantine_rows_;
+  std::unique_ptr<QuarantineTable> quarantine_table_;
   std::unique_ptr<SqliteReaderPool> readers_;
   std::unique_ptr<LogWriter> writer_;
   std::unique_ptr<Checkpointer> checkpointer_;
+  std::unique_ptr<PositionStore> positions_;
+  std::unique_ptr<Quarantine> quarantine_;
   bool closed_ = false;
 };
 

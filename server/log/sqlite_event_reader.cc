@@ -51,19 +51,15 @@ absl::Status SqliteEventReader::Prepare() {
   if (absl::Status set = db_.Execute("PRAGMA query_only = 1"); !set.ok()) return set;
   db_.SetBusyTimeout(kReadLockWait);
   const std::string scan = absl::StrCat("SELECT ", kEventColumns, " FROM events WHERE sequence > ?1 ORDER BY sequence");
-  const std::pair<SqliteStatement*, std::string_view> statements[] = {
+  const absl::Status prepared = db_.PrepareAll({
       {&begin_, "BEGIN"},
       {&end_, "COMMIT"},
       {&select_bounds_, kSelectBounds},
       {&scan_, scan},
       {&select_id_, "SELECT sequence FROM event_ids WHERE event_id = ?1"},
-  };
-  for (const auto& [statement, sql] : statements) {
-    absl::StatusOr<SqliteStatement> prepared = db_.Prepare(sql);
-    if (!prepared.ok()) return prepared.status();
-    *statement = *std::move(prepared);
-  }
-  return absl::OkStatus();
+  });
+  if (!prepared.ok()) return prepared;
+  return quarantine_.Prepare(db_);
 }
 
 absl::StatusOr<uint64_t> SqliteEventReader::HashAt(uint64_t sequence, const LogBounds& bounds) {
@@ -157,6 +153,24 @@ absl::StatusOr<SqliteEventReader::TimeOf> SqliteEventReader::FirstIntact(uint64_
     if (scanned.record.sequence > last) return TimeOf{};
     if (scanned.intact) return TimeOf{true, scanned.record.sequence, scanned.record.stored_at_micros};
   }
+}
+
+absl::StatusOr<absl::Time> SqliteEventReader::StoredAt(uint64_t sequence) {
+  Snapshot snapshot(*this);
+  const absl::StatusOr<LogBounds> bounds = snapshot.Bounds();
+  if (!bounds.ok()) return bounds.status();
+  if (sequence < bounds->first_sequence()) return PositionExpiredError(sequence - 1, bounds->first_sequence());
+  if (sequence > bounds->last_sequence) return PositionAheadError(sequence, bounds->last_sequence);
+  const absl::StatusOr<TimeOf> found = FirstIntact(sequence, bounds->last_sequence);
+  if (!found.ok()) return found.status();
+  if (!found->intact) return ChecksumError(sequence);
+  return absl::FromUnixMicros(found->stored_at_micros);
+}
+
+absl::StatusOr<std::vector<QuarantinedWebhook>> SqliteEventReader::ReadQuarantine(const QuarantineQuery& query) {
+  Snapshot snapshot(*this);
+  if (const absl::StatusOr<LogBounds> bounds = snapshot.Bounds(); !bounds.ok()) return bounds.status();
+  return quarantine_.Read(query);
 }
 
 absl::StatusOr<LogPosition> SqliteEventReader::PositionBefore(absl::Time time) {

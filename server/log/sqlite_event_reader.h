@@ -17,7 +17,9 @@
 #include "absl/time/time.h"
 #include "server/log/event_log.h"
 #include "server/log/event_record.h"
+#include "server/log/quarantine.h"
 #include "server/log/sqlite_database.h"
+#include "server/log/sqlite_quarantine_rows.h"
 
 namespace refund_relay {
 
@@ -31,7 +33,10 @@ class SqliteEventReader {
                                    absl::FunctionRef<void(const StoredEvent&)> visit);
   absl::StatusOr<LogPosition> PositionAt(uint64_t sequence);
   absl::StatusOr<LogPosition> PositionBefore(absl::Time time);
+  absl::StatusOr<absl::Time> StoredAt(uint64_t sequence);
   absl::StatusOr<FoundEvent> Find(std::string_view event_id);
+  // As Quarantine::Read.
+  absl::StatusOr<std::vector<QuarantinedWebhook>> ReadQuarantine(const QuarantineQuery& query);
 
  private:
   explicit SqliteEventReader(SqliteConnection connection) : db_(std::move(connection)) {}
@@ -53,6 +58,7 @@ class SqliteEventReader {
   SqliteStatement select_bounds_;
   SqliteStatement scan_;
   SqliteStatement select_id_;
+  SqliteQuarantineReader quarantine_;
 
   friend class Snapshot;
 };

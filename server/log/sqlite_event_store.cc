@@ -16,11 +16,6 @@ namespace {
 constexpr absl::Duration kWriteLockWait = absl::Seconds(2);
 constexpr int64_t kWalFrameBytes = 4096 + 24;
 
-int RecordWalFrames(void* wal_bytes, sqlite3*, const char*, int frames) {
-  *static_cast<int64_t*>(wal_bytes) = frames * kWalFrameBytes;
-  return SQLITE_OK;
-}
-
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<SqliteEventStore>> SqliteEventStore::Create(SqliteConnection connection,
@@ -30,7 +25,11 @@ absl::StatusOr<std::unique_ptr<SqliteEventStore>> SqliteEventStore::Create(Sqlit
       new SqliteEventStore(std::move(connection), clock, tail, std::move(committed)));
   if (absl::Status prepared = store->Prepare(); !prepared.ok()) return prepared;
   if (absl::Status found = store->FindEnds(); !found.ok()) return found;
-  sqlite3_wal_hook(store->db_.handle(), RecordWalFrames, &store->wal_bytes_);
+  const auto record_frames = [](void* wal, sqlite3*, const char*, int frames) {
+    *static_cast<Wal*>(wal) = {frames * kWalFrameBytes, true};
+    return SQLITE_OK;
+  };
+  sqlite3_wal_hook(store->db_.handle(), record_frames, &store->wal_);
   store->db_.SetBusyTimeout(kWriteLockWait);
   return store;
 }
@@ -38,20 +37,14 @@ absl::StatusOr<std::unique_ptr<SqliteEventStore>> SqliteEventStore::Create(Sqlit
 absl::Status SqliteEventStore::Prepare() {
   const std::string insert_event =
       absl::StrCat("INSERT INTO events (", kEventColumns, ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)");
-  const std::pair<SqliteStatement*, std::string_view> statements[] = {
+  return db_.PrepareAll({
       {&begin_, "BEGIN IMMEDIATE"},
       {&commit_, "COMMIT"},
       {&insert_id_, "INSERT INTO event_ids (event_id, sequence) VALUES (?1, ?2) ON CONFLICT DO NOTHING"},
       {&select_id_, "SELECT sequence FROM event_ids WHERE event_id = ?1"},
       {&insert_event_, insert_event},
       {&probe_, "INSERT INTO meta (key, value) VALUES ('last_probe', ?1) ON CONFLICT DO UPDATE SET value = ?1"},
-  };
-  for (const auto& [statement, sql] : statements) {
-    absl::StatusOr<SqliteStatement> prepared = db_.Prepare(sql);
-    if (!prepared.ok()) return prepared.status();
-    *statement = *std::move(prepared);
-  }
-  return absl::OkStatus();
+  });
 }
 
 absl::Status SqliteEventStore::FindEnds() {
@@ -107,6 +100,7 @@ absl::Status SqliteEventStore::FindEnds() {
 
 absl::Status SqliteEventStore::Begin() {
   staged_.clear();
+  for (CommitPart* const part : parts_) part->RolledBack();
   // Never falling, whatever the clock does.
   now_micros_ = std::max(absl::ToUnixMicros(clock_.Now()), last_stored_at_micros_);
   return begin_.Run();
@@ -159,6 +153,7 @@ absl::Status SqliteEventStore::Commit() {
 
 absl::Status SqliteEventStore::Rollback() {
   staged_.clear();
+  for (CommitPart* const part : parts_) part->RolledBack();
   if (!db_.InTransaction()) return absl::OkStatus();  // SQLite has rolled back by itself
   const absl::Status rolled_back = db_.Execute("ROLLBACK");
   if (db_.InTransaction()) return absl::AbortedError(rolled_back.message());
@@ -166,14 +161,14 @@ absl::Status SqliteEventStore::Rollback() {
 }
 
 void SqliteEventStore::Published() {
-  if (staged_.empty()) return;
-  tail_.Publish(staged_);
+  for (CommitPart* const part : parts_) part->Published();
+  if (!staged_.empty()) tail_.Publish(staged_);
   staged_.clear();
-  committed_();
+  if (std::exchange(wal_.grew, false)) committed_();
 }
 
 absl::Status SqliteEventStore::Maintain() {
-  if (wal_bytes_ < restart_at_bytes_) return absl::OkStatus();
+  if (wal_.bytes < restart_at_bytes_) return absl::OkStatus();
   return RestartWal();
 }
 
@@ -183,10 +178,10 @@ absl::Status SqliteEventStore::RestartWal() {
   const absl::StatusOr<bool> done = db_.Checkpoint(CheckpointMode::kRestart);
   db_.SetBusyTimeout(kWriteLockWait);
   if (done.ok() && *done) {
-    wal_bytes_ = 0;
+    wal_.bytes = 0;
     restart_at_bytes_ = kRestartWalBytes;
   } else {
-    restart_at_bytes_ = std::max(wal_bytes_ + kRestartRetryBytes, kRestartWalBytes);
+    restart_at_bytes_ = std::max(wal_.bytes + kRestartRetryBytes, kRestartWalBytes);
   }
   return done.status();
 }

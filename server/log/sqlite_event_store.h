@@ -11,6 +11,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "server/log/append_command.h"
+#include "server/log/commit_part.h"
 #include "server/log/event_record.h"
 #include "server/log/log_tail.h"
 #include "server/log/log_writer.h"
@@ -32,6 +33,11 @@ class SqliteEventStore final : public CommitStore, public EventAppender {
   // made the write-ahead log grow.
   static absl::StatusOr<std::unique_ptr<SqliteEventStore>> Create(SqliteConnection connection, const Clock& clock,
                                                                   LogTail& tail, std::function<void()> committed);
+
+  // What else is written through the store's connection and transactions. `part` must outlive the writer's use of the
+  // store. Before the writer starts.
+  void AddPart(CommitPart& part) { parts_.push_back(&part); }
+  SqliteConnection& connection() { return db_; }
 
   absl::StatusOr<AppendOutcome> Append(const NewEvent& event) override;
 
@@ -57,6 +63,7 @@ class SqliteEventStore final : public CommitStore, public EventAppender {
   const Clock& clock_;
   LogTail& tail_;
   const std::function<void()> committed_;
+  std::vector<CommitPart*> parts_;
 
   SqliteStatement begin_;
   SqliteStatement commit_;
@@ -71,7 +78,12 @@ class SqliteEventStore final : public CommitStore, public EventAppender {
   int64_t now_micros_ = 0;
   std::vector<StoredEvent> staged_;
 
-  int64_t wal_bytes_ = 0;  // as of the last commit; what the hook was told
+  // What SQLite's hook tells of the write-ahead log at each commit that wrote something.
+  struct Wal {
+    int64_t bytes = 0;
+    bool grew = false;  // since it was last looked at
+  };
+  Wal wal_;
   int64_t restart_at_bytes_ = kRestartWalBytes;
 };
 

@@ -1,6 +1,7 @@
 #include "server/log/sqlite_schema.h"
 
 #include <cstdint>
+#include <iterator>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -12,7 +13,7 @@ namespace {
 // event_ids outlives events: a webhook that comes again after retention is still a duplicate. Ids grow with time, so
 // WITHOUT ROWID keeps one b-tree that is written at its right edge. The trimmed_* rows name the last event that
 // retention deleted; sequences go on after it even when no event is left.
-constexpr char kCreateTables[] = R"sql(
+constexpr char kVersion1[] = R"sql(
   CREATE TABLE events (
     sequence INTEGER PRIMARY KEY,
     stored_at INTEGER NOT NULL,
@@ -29,6 +30,34 @@ constexpr char kCreateTables[] = R"sql(
   INSERT INTO meta (key, value) VALUES
     ('trimmed_sequence', 0), ('trimmed_event_hash', 0), ('trimmed_stored_at', 0);
 )sql";
+
+// AUTOINCREMENT: an ordinal is never used again, so pages of a listing stay in order while webhooks come and go.
+constexpr char kVersion2[] = R"sql(
+  CREATE TABLE positions (
+    subscriber_name TEXT PRIMARY KEY,
+    sequence INTEGER NOT NULL,
+    event_hash INTEGER NOT NULL,
+    version INTEGER NOT NULL,
+    filter BLOB NOT NULL,
+    committed_at INTEGER NOT NULL
+  ) WITHOUT ROWID;
+  CREATE TABLE quarantine (
+    ordinal INTEGER PRIMARY KEY AUTOINCREMENT,
+    quarantine_id TEXT NOT NULL UNIQUE,
+    body_hash BLOB NOT NULL UNIQUE,
+    reason INTEGER NOT NULL,
+    detail TEXT NOT NULL,
+    event_id TEXT NOT NULL,
+    traceparent TEXT NOT NULL,
+    received_at INTEGER NOT NULL,
+    times_received INTEGER NOT NULL,
+    body BLOB NOT NULL
+  );
+)sql";
+
+// What each version adds to the one before; a new database goes through all of them.
+constexpr const char* kVersions[] = {kVersion1, kVersion2};
+static_assert(std::size(kVersions) == kSchemaVersion);
 
 absl::Status TruncateWriteAheadLog(SqliteConnection& writer, const std::string& path, absl::Duration reader_wait) {
   writer.SetBusyTimeout(reader_wait);
@@ -56,7 +85,8 @@ absl::StatusOr<bool> HasTables(SqliteConnection& writer, const std::string& path
   return select->Int(0) > 0;
 }
 
-absl::Status CheckVersion(SqliteConnection& writer, const std::string& path) {
+// The version of the tables; an error where this build must not touch them.
+absl::StatusOr<int> ReadVersion(SqliteConnection& writer, const std::string& path) {
   auto select = writer.Prepare("SELECT value FROM meta WHERE key = 'schema_version'");
   if (!select.ok()) return select.status();
   const auto row = select->Step();
@@ -70,21 +100,26 @@ absl::Status CheckVersion(SqliteConnection& writer, const std::string& path) {
   if (version < 1) {
     return absl::DataLossError(absl::StrCat(path, " names no schema version; restore a backup"));
   }
-  return absl::OkStatus();
+  return static_cast<int>(version);
 }
 
-absl::Status CreateTables(SqliteConnection& writer) {
+// Brings the tables from `version` (0 = there are none) to this build's, in one transaction.
+absl::Status Migrate(SqliteConnection& writer, int version) {
   if (absl::Status begun = writer.Execute("BEGIN IMMEDIATE"); !begun.ok()) return begun;
-  absl::Status status = writer.Execute(kCreateTables);
-  if (status.ok()) {
-    auto insert = writer.Prepare("INSERT INTO meta (key, value) VALUES ('schema_version', ?1), ('log_id', ?2)");
-    if (!insert.ok()) return insert.status();
-    const std::string log_id = NewLogId();
-    insert->BindInt(1, kSchemaVersion);
-    insert->BindText(2, log_id);
-    status = insert->Run();
+  for (int next = version; next < kSchemaVersion; ++next) {
+    if (absl::Status made = writer.Execute(kVersions[next]); !made.ok()) return made;
   }
-  if (!status.ok()) return status;
+  auto set = writer.Prepare("INSERT INTO meta (key, value) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = ?2");
+  if (!set.ok()) return set.status();
+  set->BindText(1, "schema_version");
+  set->BindInt(2, kSchemaVersion);
+  if (absl::Status written = set->Run(); !written.ok()) return written;
+  if (version == 0) {
+    const std::string log_id = NewLogId();
+    set->BindText(1, "log_id");
+    set->BindText(2, log_id);
+    if (absl::Status written = set->Run(); !written.ok()) return written;
+  }
   return writer.Execute("COMMIT");
 }
 
@@ -109,15 +144,15 @@ absl::StatusOr<OpenedDatabase> OpenDatabase(const DataDir& dir, const std::strin
   // Before anything is written: a file that a newer version (or another program) owns stays as it is.
   absl::StatusOr<bool> has_tables = HasTables(*writer, *path);
   if (!has_tables.ok()) return has_tables.status();
-  if (*has_tables) {
-    if (absl::Status version = CheckVersion(*writer, *path); !version.ok()) return version;
-  }
+  absl::StatusOr<int> version = 0;
+  if (*has_tables) version = ReadVersion(*writer, *path);
+  if (!version.ok()) return version.status();
   for (const char* pragma : {"PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL", "PRAGMA cache_size = -32768",
                              "PRAGMA temp_store = MEMORY", "PRAGMA journal_size_limit = 67108864"}) {
     if (absl::Status set = writer->Execute(pragma); !set.ok()) return set;
   }
-  if (!*has_tables) {
-    if (absl::Status created = CreateTables(*writer); !created.ok()) return created;
+  if (*version < kSchemaVersion) {
+    if (absl::Status migrated = Migrate(*writer, *version); !migrated.ok()) return migrated;
   }
   if (absl::Status truncated = TruncateWriteAheadLog(*writer, *path, reader_wait); !truncated.ok()) return truncated;
   if (absl::Status synced = SyncDirectory(dir.path()); !synced.ok()) return synced;

@@ -12,7 +12,7 @@
 namespace refund_relay {
 
 // The version of the tables that this build writes. An older one is migrated on opening, a newer one is refused.
-inline constexpr int kSchemaVersion = 1;
+inline constexpr int kSchemaVersion = 2;
 
 inline constexpr char kDatabaseFile[] = "events.db";
 

@@ -4,24 +4,32 @@
 
 #include <atomic>
 #include <cstddef>
+#include <memory>
 #include <string>
 
 #include "absl/time/time.h"
 #include "server/log/event_log.h"
+#include "server/log/position_store.h"
+#include "server/log/quarantine.h"
 #include "server/ops/clock.h"
+#include "server/rpc/pending_answers.h"
 #include "server/rpc/rpc_metrics.h"
 #include "server/stream/fan_out.h"
 #include "server/stream/history_reader.h"
+#include "server/translate/webhook_parser.h"
 
 namespace refund_relay {
 
 // References outlive every call; values are constant once the server runs, but for the atomics.
 struct CallContext {
   EventLog& log;
+  PositionStore& positions;
+  Quarantine& quarantine;
   FanOut& fan_out;
   HistoryReader& history;
   RpcMetrics& metrics;
   const Clock& clock;
+  ParseFunction parse;
   std::string server_instance;
   std::string server_version;
   size_t max_streams;
@@ -29,6 +37,8 @@ struct CallContext {
   absl::Duration max_stream_age;
   std::atomic<size_t> open_streams = 0;
   std::atomic<bool> draining = false;
+  // Answers that wait for a commit; a stop does not wait longer for them than its deadline.
+  std::shared_ptr<PendingAnswers> pending = std::make_shared<PendingAnswers>();
 };
 
 }  // namespace refund_relay

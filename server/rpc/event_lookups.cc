@@ -19,8 +19,6 @@ namespace {
 
 namespace v1 = refundrelay::v1;
 
-constexpr uint32_t kDefaultPageSize = 100;
-constexpr uint32_t kMostPageSize = 1000;
 constexpr size_t kMostPageBytes = 3 << 20;  // gRPC clients take 4 MiB by default
 constexpr size_t kMostEventIdBytes = 256;
 constexpr int kMostReadsPerPage = 16;  // a sparse filter gets an empty page and goes on with the next call
@@ -40,14 +38,12 @@ struct Page {
   bool reached_until = false;
 };
 
-absl::StatusOr<LogPosition> StartOf(const v1::ListEventsRequest& request, std::optional<absl::Time> stored_from,
-                                    EventLog& log) {
-  if (!request.page_token().empty()) {
-    const std::optional<v1::Position> position = ReadPageToken(request);
-    if (position.has_value()) return ResolvePosition(log, *position);
-    RequestViolations violations;
-    violations.Add("page_token", "is not of this list: repeat the request that gave it, with the token added");
-    return violations.ToStatus();
+// `place` is that of the page token, empty for the first page.
+absl::StatusOr<LogPosition> StartOf(const std::string& place, std::optional<absl::Time> stored_from, EventLog& log) {
+  if (!place.empty()) {
+    v1::Position position;
+    if (!position.ParseFromString(place)) return absl::InvalidArgumentError("page_token: is not of this list");
+    return ResolvePosition(log, position);
   }
   return stored_from.has_value() ? log.PositionBefore(*stored_from) : EarliestPosition(log);
 }
@@ -86,17 +82,16 @@ absl::StatusOr<v1::ListEventsResponse> ListEvents(const v1::ListEventsRequest& r
       violations.Add("stored_until", "must not be before stored_from");
     }
   }
-  if (request.page_size() > kMostPageSize) {
-    violations.Add("page_size", absl::StrCat("must be at most ", kMostPageSize, ", or 0 for ", kDefaultPageSize));
-  }
+  const uint32_t page_size = CheckPageSize(request.page_size(), violations);
+  const std::optional<std::string> place = ReadPageToken(request, violations);
   if (absl::Status status = violations.ToStatus(); !status.ok()) return status;
-  const absl::StatusOr<LogPosition> start = StartOf(request, stored_from, log);
+  const absl::StatusOr<LogPosition> start = StartOf(*place, stored_from, log);
   if (!start.ok()) return start.status();
   page.position = *start;
 
   v1::ListEventsResponse response;
   ReadLimits limits;
-  limits.max_events = request.page_size() == 0 ? kDefaultPageSize : request.page_size();
+  limits.max_events = page_size;
   limits.max_bytes = kMostPageBytes;
   bool at_end = false;
   absl::Status damaged;
@@ -133,7 +128,7 @@ absl::StatusOr<v1::ListEventsResponse> ListEvents(const v1::ListEventsRequest& r
     }
   }
   *response.mutable_position() = ToProto(log.Info().log_id, page.position);
-  if (!at_end) response.set_next_page_token(MakePageToken(request, response.position()));
+  if (!at_end) response.set_next_page_token(MakePageToken(request, response.position().SerializeAsString()));
   return response;
 }
 

@@ -49,13 +49,15 @@ void LimitConnectionAge(grpc::ServerBuilder& builder, absl::Duration max_stream_
 
 class GrpcServer::Impl {
  public:
-  Impl(const Options& options, EventLog& log, FanOut& fan_out, HistoryReader& history, RpcMetrics& metrics,
-       const Clock& clock)
-      : context_{log,
-                 fan_out,
-                 history,
-                 metrics,
-                 clock,
+  Impl(const Options& options, const Parts& parts)
+      : context_{parts.log,
+                 parts.positions,
+                 parts.quarantine,
+                 parts.fan_out,
+                 parts.history,
+                 parts.metrics,
+                 parts.clock,
+                 parts.parse,
                  options.server_instance,
                  options.server_version,
                  options.max_streams,
@@ -127,6 +129,7 @@ class GrpcServer::Impl {
     // Calls are waited for, connections are not: Shutdown by itself would wait for any peer that just stays connected,
     // and for streams of health and reflection. The grace is for the last trailers to leave.
     for (auto& thread : threads_) thread->AwaitNoActiveCalls(deadline);
+    context_.pending->FailAll(DrainingError());
     // The queue threads go on meanwhile: Shutdown waits for tags that they must take.
     server_->Shutdown(absl::ToChronoTime(std::min(deadline, absl::Now() + kShutdownGrace)));
     context_.history.Stop();
@@ -155,10 +158,8 @@ class GrpcServer::Impl {
 GrpcServer::GrpcServer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 GrpcServer::~GrpcServer() { impl_->Stop(absl::Now()); }
 
-absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(const Options& options, EventLog& log, FanOut& fan_out,
-                                                              HistoryReader& history, RpcMetrics& metrics,
-                                                              const Clock& clock) {
-  auto impl = std::make_unique<Impl>(options, log, fan_out, history, metrics, clock);
+absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(const Options& options, const Parts& parts) {
+  auto impl = std::make_unique<Impl>(options, parts);
   if (absl::Status status = impl->Start(options); !status.ok()) return status;
   return std::unique_ptr<GrpcServer>(new GrpcServer(std::move(impl)));
 }

@@ -28,10 +28,20 @@ class GrpcServer {
     std::string server_version;
   };
 
-  // All must outlive the server. UNAVAILABLE when the address cannot be listened on.
-  static absl::StatusOr<std::unique_ptr<GrpcServer>> Start(const Options& options, EventLog& log, FanOut& fan_out,
-                                                           HistoryReader& history, RpcMetrics& metrics,
-                                                           const Clock& clock);
+  // All must outlive the server.
+  struct Parts {
+    EventLog& log;
+    PositionStore& positions;
+    Quarantine& quarantine;
+    FanOut& fan_out;
+    HistoryReader& history;
+    RpcMetrics& metrics;
+    const Clock& clock;
+    ParseFunction parse;  // translates quarantined webhooks again
+  };
+
+  // UNAVAILABLE when the address cannot be listened on.
+  static absl::StatusOr<std::unique_ptr<GrpcServer>> Start(const Options& options, const Parts& parts);
   ~GrpcServer();
 
   // The port that it listens on.

@@ -109,15 +109,16 @@ absl::Status SubscribeCall::Open() {
   open_ = true;
   registry_.Add(this);
   if (!NeedsStorage(request_)) {
-    OnResolved(ResolveSubscribe(request_, context_.fan_out.last(), context_.log));
+    OnResolved(ResolveSubscribe(request_, context_.fan_out.last(), context_.log, context_.positions));
     return absl::OkStatus();
   }
   ++operations_;
   const bool queued = context_.history.Run([this](EventLog& log) {
-    thread_.Post([this, options = ResolveSubscribe(request_, context_.fan_out.last(), log)]() mutable {
-      OnResolved(std::move(options));
-      EndOperation();
-    });
+    thread_.Post(
+        [this, options = ResolveSubscribe(request_, context_.fan_out.last(), log, context_.positions)]() mutable {
+          OnResolved(std::move(options));
+          EndOperation();
+        });
   });
   if (!queued) {
     --operations_;

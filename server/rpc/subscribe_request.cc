@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "server/rpc/committed_positions.h"
 #include "server/rpc/position_check.h"
 
 namespace refund_relay {
@@ -58,13 +59,16 @@ bool IsSubscriberName(std::string_view name) {
   });
 }
 
+void CheckName(std::string_view name, RequestViolations& violations) {
+  if (IsSubscriberName(name)) return;
+  violations.Add("subscriber_name", "must be 1 to 63 characters of a-z, 0-9 and `-`");
+}
+
 absl::StatusOr<CheckedSubscribe> CheckSubscribe(const v1::SubscribeRequest& request, absl::Time now) {
   RequestViolations violations;
   CheckedSubscribe checked;
   checked.subscriber_name = request.subscriber_name();
-  if (!IsSubscriberName(request.subscriber_name())) {
-    violations.Add("subscriber_name", "must be 1 to 63 characters of a-z, 0-9 and `-`");
-  }
+  CheckName(request.subscriber_name(), violations);
   NormalisedFilter filter = NormaliseFilter(request.filter(), violations);
   checked.shown_filter = std::move(filter.shown);
   checked.options.filter = std::move(filter.matching);
@@ -83,7 +87,6 @@ absl::StatusOr<CheckedSubscribe> CheckSubscribe(const v1::SubscribeRequest& requ
   checked.options.omit_personal_data = request.omit_personal_data();
   checked.options.stop_when_caught_up = request.stop_when_caught_up();
   if (absl::Status status = violations.ToStatus(); !status.ok()) return status;
-  if (request.start_from() == v1::START_FROM_COMMITTED) return NotBuiltYetError("start_from: COMMITTED");
   return checked;
 }
 
@@ -93,7 +96,7 @@ bool NeedsStorage(const CheckedSubscribe& request) {
 }
 
 absl::StatusOr<Subscription::Options> ResolveSubscribe(const CheckedSubscribe& request, LogPosition latest,
-                                                       EventLog& log) {
+                                                       EventLog& log, PositionStore& positions) {
   Subscription::Options options = request.options;
   options.log_id = log.Info().log_id;
   absl::StatusOr<LogPosition> start;
@@ -101,10 +104,17 @@ absl::StatusOr<Subscription::Options> ResolveSubscribe(const CheckedSubscribe& r
     start = ResolvePosition(log, *after);
   } else if (const auto* time = std::get_if<absl::Time>(&request.start)) {
     start = log.PositionBefore(*time);
-  } else if (std::get<v1::StartFrom>(request.start) == v1::START_FROM_EARLIEST) {
-    start = EarliestPosition(log);
   } else {
-    start = latest;
+    switch (std::get<v1::StartFrom>(request.start)) {
+      case v1::START_FROM_EARLIEST:
+        start = EarliestPosition(log);
+        break;
+      case v1::START_FROM_COMMITTED:
+        start = CommittedStart(request.subscriber_name, request.shown_filter, log, positions);
+        break;
+      default:
+        start = latest;
+    }
   }
   if (!start.ok()) return start.status();
   options.start = *start;

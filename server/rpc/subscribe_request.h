@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "refundrelay/v1/refund_event_service.pb.h"
+#include "server/log/position_store.h"
 #include "server/rpc/filter_request.h"
 #include "server/stream/subscription.h"
 
@@ -26,7 +27,7 @@ struct CheckedSubscribe {
   std::optional<refundrelay::v1::Position> until;
 };
 
-// Pure but for `now`. INVALID_ARGUMENT names every wrong field; UNIMPLEMENTED what this version does not have yet.
+// Pure but for `now`. INVALID_ARGUMENT names every wrong field.
 absl::StatusOr<CheckedSubscribe> CheckSubscribe(const refundrelay::v1::SubscribeRequest& request, absl::Time now);
 
 // Whether `ResolveSubscribe` must look into the log; if not, it does not block.
@@ -35,10 +36,13 @@ bool NeedsStorage(const CheckedSubscribe& request);
 // Completes `request.options`. `latest` is the newest position that was published. Blocks on storage. Errors as
 // documented at RefundEventService.Subscribe.
 absl::StatusOr<Subscription::Options> ResolveSubscribe(const CheckedSubscribe& request, LogPosition latest,
-                                                       EventLog& log);
+                                                       EventLog& log, PositionStore& positions);
 
 // Whether `name` is `[a-z0-9-]{1,63}`.
 bool IsSubscriberName(std::string_view name);
+
+// Adds to `violations`, under `subscriber_name`, when `name` is none.
+void CheckName(std::string_view name, RequestViolations& violations);
 
 }  // namespace refund_relay
 

@@ -1,10 +1,15 @@
 #include "server/rpc/unary_methods.h"
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
+#include "server/rpc/committed_positions.h"
 #include "server/rpc/event_lookups.h"
+#include "server/rpc/position_check.h"
+#include "server/rpc/quarantine_calls.h"
+#include "server/rpc/quarantine_retry.h"
 #include "server/rpc/status_table.h"
 #include "server/rpc/unary_call.h"
 
@@ -49,6 +54,58 @@ auto NotBuiltYet(const std::string& rpc) {
       [rpc](const Request&, typename UnaryMethod<Request, Response>::Answer answer) { answer(NotBuiltYetError(rpc)); };
 }
 
+template <typename Request, typename Response>
+using AnswerOf = typename UnaryMethod<Request, Response>::Answer;
+
+// Checked on a history thread, then committed by the log's writer.
+auto CommitPositionHandler(CallContext& context) {
+  return [&context](const v1::CommitPositionRequest& request,
+                    AnswerOf<v1::CommitPositionRequest, v1::CommitPositionResponse> answer) {
+    auto shared_answer = std::make_shared<decltype(answer)>(std::move(answer));
+    const bool queued = context.history.Run([&context, &request, shared_answer](EventLog& log) {
+      absl::StatusOr<PositionCommit> commit = CheckCommitPosition(request, log);
+      if (!commit.ok()) {
+        (*shared_answer)(commit.status());
+        return;
+      }
+      context.positions.Commit(*std::move(commit),
+                               context.pending->Hold<uint64_t>([shared_answer](absl::StatusOr<uint64_t> version) {
+                                 if (!version.ok()) {
+                                   (*shared_answer)(version.status());
+                                   return;
+                                 }
+                                 v1::CommitPositionResponse response;
+                                 response.set_version(*version);
+                                 (*shared_answer)(std::move(response));
+                               }));
+    });
+    if (!queued) (*shared_answer)(absl::ResourceExhaustedError("too many reads of history wait; try again later"));
+  };
+}
+
+auto DeletePositionHandler(CallContext& context) {
+  return [&context](const v1::DeleteCommittedPositionRequest& request,
+                    AnswerOf<v1::DeleteCommittedPositionRequest, v1::DeleteCommittedPositionResponse> answer) {
+    if (absl::Status checked = CheckDeleteCommittedPosition(request); !checked.ok()) {
+      answer(std::move(checked));
+      return;
+    }
+    std::optional<uint64_t> expected;
+    if (request.has_expected_version()) expected = request.expected_version();
+    auto deleted = [&context, answer = std::move(answer)](absl::StatusOr<CommittedPosition> position) mutable {
+      if (!position.ok()) {
+        answer(position.status());
+        return;
+      }
+      v1::DeleteCommittedPositionResponse response;
+      *response.mutable_position() = ToProto(context.log.Info().log_id, position->position);
+      answer(std::move(response));
+    };
+    context.positions.Delete(request.subscriber_name(), expected,
+                             context.pending->Hold<CommittedPosition>(std::move(deleted)));
+  };
+}
+
 }  // namespace
 
 std::vector<std::function<void(QueueThread&)>> BindUnaryMethods(EventService& events, AdminService& admin,
@@ -64,6 +121,26 @@ std::vector<std::function<void(QueueThread&)>> BindUnaryMethods(EventService& ev
     response.set_server_version(context.server_version);
     answer(std::move(response));
   };
+  const auto get_position = [&context](
+                                const v1::GetCommittedPositionRequest& request,
+                                AnswerOf<v1::GetCommittedPositionRequest, v1::GetCommittedPositionResponse> answer) {
+    answer(GetCommittedPosition(request, context.log.Info().log_id, context.positions));
+  };
+  const auto list_quarantined = [&context](const v1::ListQuarantinedWebhooksRequest& request, EventLog&) {
+    return ListQuarantinedWebhooks(request, context.quarantine);
+  };
+  const auto retry = [&context](
+                         const v1::RetryQuarantinedWebhooksRequest& request,
+                         AnswerOf<v1::RetryQuarantinedWebhooksRequest, v1::RetryQuarantinedWebhooksResponse> answer) {
+    QuarantineRetry::Start(context, request,
+                           context.pending->Hold<v1::RetryQuarantinedWebhooksResponse>(std::move(answer)));
+  };
+  const auto discard =
+      [&context](const v1::DiscardQuarantinedWebhooksRequest& request,
+                 AnswerOf<v1::DiscardQuarantinedWebhooksRequest, v1::DiscardQuarantinedWebhooksResponse> answer) {
+        DiscardQuarantinedWebhooks(request, context.quarantine,
+                                   context.pending->Hold<v1::DiscardQuarantinedWebhooksResponse>(std::move(answer)));
+      };
   return {
       Bind<EventService, v1::GetEventRequest, v1::GetEventResponse>(
           events, &EventService::RequestGetEvent,
@@ -74,30 +151,22 @@ std::vector<std::function<void(QueueThread&)>> BindUnaryMethods(EventService& ev
       Bind<EventService, v1::GetLogInfoRequest, v1::GetLogInfoResponse>(events, &EventService::RequestGetLogInfo,
                                                                         get_log_info),
       Bind<EventService, v1::CommitPositionRequest, v1::CommitPositionResponse>(
-          events, &EventService::RequestCommitPosition,
-          NotBuiltYet<v1::CommitPositionRequest, v1::CommitPositionResponse>("CommitPosition")),
+          events, &EventService::RequestCommitPosition, CommitPositionHandler(context)),
       Bind<EventService, v1::GetCommittedPositionRequest, v1::GetCommittedPositionResponse>(
-          events, &EventService::RequestGetCommittedPosition,
-          NotBuiltYet<v1::GetCommittedPositionRequest, v1::GetCommittedPositionResponse>("GetCommittedPosition")),
+          events, &EventService::RequestGetCommittedPosition, get_position),
       Bind<AdminService, v1::ListSubscribersRequest, v1::ListSubscribersResponse>(
           admin, &AdminService::RequestListSubscribers,
           NotBuiltYet<v1::ListSubscribersRequest, v1::ListSubscribersResponse>("ListSubscribers")),
       Bind<AdminService, v1::DeleteCommittedPositionRequest, v1::DeleteCommittedPositionResponse>(
-          admin, &AdminService::RequestDeleteCommittedPosition,
-          NotBuiltYet<v1::DeleteCommittedPositionRequest, v1::DeleteCommittedPositionResponse>(
-              "DeleteCommittedPosition")),
+          admin, &AdminService::RequestDeleteCommittedPosition, DeletePositionHandler(context)),
       Bind<AdminService, v1::ListQuarantinedWebhooksRequest, v1::ListQuarantinedWebhooksResponse>(
           admin, &AdminService::RequestListQuarantinedWebhooks,
-          NotBuiltYet<v1::ListQuarantinedWebhooksRequest, v1::ListQuarantinedWebhooksResponse>(
-              "ListQuarantinedWebhooks")),
+          OnHistoryThread<v1::ListQuarantinedWebhooksRequest, v1::ListQuarantinedWebhooksResponse>(context,
+                                                                                                   list_quarantined)),
       Bind<AdminService, v1::RetryQuarantinedWebhooksRequest, v1::RetryQuarantinedWebhooksResponse>(
-          admin, &AdminService::RequestRetryQuarantinedWebhooks,
-          NotBuiltYet<v1::RetryQuarantinedWebhooksRequest, v1::RetryQuarantinedWebhooksResponse>(
-              "RetryQuarantinedWebhooks")),
+          admin, &AdminService::RequestRetryQuarantinedWebhooks, retry),
       Bind<AdminService, v1::DiscardQuarantinedWebhooksRequest, v1::DiscardQuarantinedWebhooksResponse>(
-          admin, &AdminService::RequestDiscardQuarantinedWebhooks,
-          NotBuiltYet<v1::DiscardQuarantinedWebhooksRequest, v1::DiscardQuarantinedWebhooksResponse>(
-              "DiscardQuarantinedWebhooks")),
+          admin, &AdminService::RequestDiscardQuarantinedWebhooks, discard),
   };
 }
 

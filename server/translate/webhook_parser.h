@@ -2,6 +2,7 @@
 #ifndef REFUND_RELAY_SERVER_TRANSLATE_WEBHOOK_PARSER_H_
 #define REFUND_RELAY_SERVER_TRANSLATE_WEBHOOK_PARSER_H_
 
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -34,6 +35,10 @@ struct ParsedWebhook {
 // - INVALID_ARGUMENT: not JSON by the contract's rules (HTTP 400).
 // - FAILED_PRECONDITION: JSON, but not a refund event (HTTP 422).
 absl::StatusOr<ParsedWebhook> ParseWebhook(std::string_view body, const WebhookContext& context);
+
+// `ParseWebhook`, or what stands in for it in a test. Called from several threads at once.
+using ParseFunction =
+    std::function<absl::StatusOr<ParsedWebhook>(std::string_view body, const WebhookContext& context)>;
 
 }  // namespace refund_relay
 

@@ -45,7 +45,7 @@ class Appender {
         std::this_thread::yield();
         continue;
       }
-      AppendAndWait(log_, MakeNewEvent(next_, NameOf(next_)));
+      AppendOrFail(log_, MakeNewEvent(next_, NameOf(next_)));
       ++next_;
       --wanted_;
     }
@@ -117,7 +117,7 @@ class HandoverTest : public testing::TestWithParam<const char*> {
     absl::StatusOr<Storage> opened = OpenStorage(storage);
     EXPECT_TRUE(opened.ok()) << opened.status();
     StreamingServer::Options options;
-    options.log = std::move(opened->log);
+    options.storage = *std::move(opened);
     options.fan_out.window_bytes = window_bytes;
     for (uint64_t i = 1; i <= kStored; ++i) options.stored.push_back(MakeNewEvent(i, NameOf(i)));
     return std::make_unique<StreamingServer>(std::move(options));
@@ -171,7 +171,7 @@ TEST_P(HandoverTest, ThousandsOfSubscriptionsWhileEventsArrive) {
 TEST_P(HandoverTest, ResumingAfterEveryPositionGivesWhatFollowsIt) {
   const std::unique_ptr<StreamingServer> server = StartServer(4 << 10);
   constexpr uint64_t kLast = kStored + 80;
-  for (uint64_t i = kStored + 1; i <= kLast; ++i) AppendAndWait(server->log(), MakeNewEvent(i, NameOf(i)));
+  for (uint64_t i = kStored + 1; i <= kLast; ++i) AppendOrFail(server->log(), MakeNewEvent(i, NameOf(i)));
   const auto stub = server->NewStub();
   for (uint64_t start = 0; start < kLast; ++start) {
     SubscribeRequest request = FromEarliest();

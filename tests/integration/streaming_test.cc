@@ -79,7 +79,7 @@ TEST(StreamingTest, StartedThenHistoryThenCaughtUpThenLive) {
   EXPECT_EQ(history.batch().deliveries_size(), 3);
   EXPECT_EQ(history.batch().position().event_hash(), EventHash(MakeNewEvent(3).event_id));
   EXPECT_TRUE(stream.Read().has_caught_up());
-  AppendAndWait(server.log(), MakeNewEvent(4));
+  AppendOrFail(server.log(), MakeNewEvent(4));
   const SubscribeResponse live = stream.Read();
   ASSERT_TRUE(live.has_batch());
   EXPECT_TRUE(live.batch().live());
@@ -96,7 +96,7 @@ TEST(StreamingTest, LatestStartsAfterWhatStartedSays) {
   EXPECT_EQ(started.started().last_sequence(), 5u);
   EXPECT_EQ(started.started().position().event_hash(), EventHash(MakeNewEvent(5).event_id));
   EXPECT_TRUE(stream.Read().has_caught_up());
-  AppendAndWait(server.log(), MakeNewEvent(6));
+  AppendOrFail(server.log(), MakeNewEvent(6));
   EXPECT_EQ(stream.Read().batch().deliveries(0).sequence(), 6u);
 }
 
@@ -109,7 +109,7 @@ TEST(StreamingTest, HeartbeatsTellHowFarBehindAndMovePastWhatDoesNotMatch) {
   StreamReader stream(*stub, request);
   EXPECT_TRUE(stream.Read().has_started());
   EXPECT_TRUE(stream.Read().has_caught_up());
-  AppendAndWait(server.log(), MakeNewEvent(5));  // does not match either
+  AppendOrFail(server.log(), MakeNewEvent(5));  // does not match either
   const SubscribeResponse heartbeat = stream.Read();
   ASSERT_TRUE(heartbeat.has_heartbeat());
   EXPECT_EQ(heartbeat.heartbeat().position().sequence(), 5u);
@@ -236,7 +236,7 @@ TEST(StreamingTest, APeerThatStopsReadingIsCutAndOthersSeeNothing) {
   EXPECT_EQ(status.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
   EXPECT_TRUE(absl::StrContains(status.error_message(), "SLOW_SUBSCRIBER")) << status.error_message();
   EXPECT_TRUE(absl::StrContains(status.error_message(), "sequence")) << status.error_message();
-  AppendAndWait(server.log(), MakeNewEvent(2000));
+  AppendOrFail(server.log(), MakeNewEvent(2000));
   EXPECT_EQ(quick.Read().batch().deliveries(0).sequence(), 1001u);
 }
 
@@ -249,7 +249,7 @@ TEST(StreamingTest, AStreamThatLeftTheWindowFallsBehindAndMissesNothing) {
   EXPECT_TRUE(stream.Read().has_started());
   EXPECT_TRUE(stream.Read().has_caught_up());
   // 64 MB, while nobody reads: more than the window and the transport's buffers hold.
-  for (NewEvent& event : LargeEvents(1000)) AppendAndWait(server.log(), std::move(event));
+  for (NewEvent& event : LargeEvents(1000)) AppendOrFail(server.log(), std::move(event));
   bool fell_behind = false;
   uint64_t last = 0;
   while (last < 1000) {

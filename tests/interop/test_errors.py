@@ -11,7 +11,7 @@ from refundrelay.v1 import refund_event_service_pb2 as service
 
 import webhooks
 from relay import DEADLINE, Relay
-from stream import COMMITTED, EARLIEST, error_of, request, subscribe_error
+from stream import EARLIEST, error_of, request, subscribe_error
 
 INVALID = grpc.StatusCode.INVALID_ARGUMENT
 
@@ -75,33 +75,13 @@ class ErrorsTest(unittest.TestCase):
         self.expect(error(log_id="another-log", sequence=0), failed, "LOG_ID_CHANGED")
 
     def test_what_a_later_version_brings_is_unimplemented_by_name(self):
-        name, position = "interop", service.Position(log_id=self.log.log_id, sequence=1)
         stub = self.relay.admin()
         for word, call in {
-            "start_from": lambda: subscribe_error(self.relay, request(start_from=COMMITTED)),
-            "CommitPosition": lambda: error_of(
-                self.events.CommitPosition, service.CommitPositionRequest(subscriber_name=name, position=position)
-            ),
-            "GetCommittedPosition": lambda: error_of(
-                self.events.GetCommittedPosition, service.GetCommittedPositionRequest(subscriber_name=name)
-            ),
             "refund_id": lambda: error_of(self.events.ListEvents, service.ListEventsRequest(refund_id="1")),
             "payment_gateway_refund_id": lambda: error_of(
                 self.events.ListEvents, service.ListEventsRequest(payment_gateway_refund_id="1")
             ),
             "ListSubscribers": lambda: error_of(stub.ListSubscribers, admin.ListSubscribersRequest()),
-            "DeleteCommittedPosition": lambda: error_of(
-                stub.DeleteCommittedPosition, admin.DeleteCommittedPositionRequest(subscriber_name=name)
-            ),
-            "ListQuarantinedWebhooks": lambda: error_of(
-                stub.ListQuarantinedWebhooks, admin.ListQuarantinedWebhooksRequest()
-            ),
-            "RetryQuarantinedWebhooks": lambda: error_of(
-                stub.RetryQuarantinedWebhooks, admin.RetryQuarantinedWebhooksRequest(all=True)
-            ),
-            "DiscardQuarantinedWebhooks": lambda: error_of(
-                stub.DiscardQuarantinedWebhooks, admin.DiscardQuarantinedWebhooksRequest(quarantine_ids=["1"])
-            ),
         }.items():
             with self.subTest(word):
                 error = call()

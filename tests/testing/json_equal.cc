@@ -5,6 +5,8 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
+
 namespace refund_relay::testing {
 namespace {
 
@@ -191,8 +193,8 @@ std::string Difference(const Tree& a, const Tree& b, const std::string& path) {
   if (a.members.size() != b.members.size()) return path + ": other numbers of members";
   for (const auto& [name, member] : a.members) {
     const auto other = b.members.find(name);
-    if (other == b.members.end()) return path + ": only one has " + name;
-    std::string difference = Difference(member, other->second, path + "/" + name);
+    if (other == b.members.end()) return absl::StrCat(path, ": only one has ", name);
+    std::string difference = Difference(member, other->second, absl::StrCat(path, "/", name));
     if (!difference.empty()) return difference;
   }
   return "";

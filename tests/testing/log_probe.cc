@@ -5,18 +5,15 @@
 #include <map>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "server/log/status_reason.h"
 
 namespace refund_relay {
-namespace {
-
-void Expect(bool done, const char* what) {
-  if (done) return;
+void AbortUnless(bool there, const char* what) {
+  if (there) return;
   std::fprintf(stderr, "gave up waiting for %s\n", what);
   std::abort();
 }
-
-}  // namespace
 
 NewEvent MakeEvent(const std::string& id, const std::string& name, const std::string& client, size_t bytes) {
   NewEvent event;
@@ -44,7 +41,7 @@ EventLog::AppendDone Answers::Next() {
 
 std::vector<absl::StatusOr<AppendOutcome>> Answers::Wait() {
   absl::MutexLock lock(&state_->mu);
-  Expect(state_->mu.AwaitWithTimeout(absl::Condition(state_.get(), &State::Complete), kTestDeadline), "answers");
+  AbortUnless(state_->mu.AwaitWithTimeout(absl::Condition(state_.get(), &State::Complete), kTestDeadline), "answers");
   return state_->slots;
 }
 
@@ -77,7 +74,7 @@ std::string ReasonText(const absl::Status& status) {
   if (!reason.has_value()) return "";
   std::string text = reason->reason();
   const std::map<std::string, std::string> sorted(reason->metadata().begin(), reason->metadata().end());
-  for (const auto& [key, value] : sorted) text += " " + key + "=" + value;
+  for (const auto& [key, value] : sorted) absl::StrAppend(&text, " ", key, "=", value);
   return text;
 }
 
@@ -89,12 +86,12 @@ void Gate::Open() {
 void Gate::Pass() {
   absl::MutexLock lock(&mu_);
   arrived_ = true;
-  Expect(mu_.AwaitWithTimeout(absl::Condition(&open_), kTestDeadline), "a gate to open");
+  AbortUnless(mu_.AwaitWithTimeout(absl::Condition(&open_), kTestDeadline), "a gate to open");
 }
 
 void Gate::AwaitArrival() {
   absl::MutexLock lock(&mu_);
-  Expect(mu_.AwaitWithTimeout(absl::Condition(&arrived_), kTestDeadline), "a thread at a gate");
+  AbortUnless(mu_.AwaitWithTimeout(absl::Condition(&arrived_), kTestDeadline), "a thread at a gate");
 }
 
 }  // namespace refund_relay

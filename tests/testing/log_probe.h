@@ -5,7 +5,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -18,6 +20,9 @@ namespace refund_relay {
 
 // Everything that a test waits for comes long before this.
 inline constexpr absl::Duration kTestDeadline = absl::Seconds(50);
+
+// Ends the process, saying what was waited for in vain, unless it is there.
+void AbortUnless(bool there, const char* what);
 
 // An event whose columns all follow from its id.
 NewEvent MakeEvent(const std::string& id, const std::string& name = "refunded.pass", const std::string& client = "c1",
@@ -40,6 +45,32 @@ class Answers {
     std::vector<int> calls ABSL_GUARDED_BY(mu);
     size_t answered ABSL_GUARDED_BY(mu) = 0;
     bool Complete() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu) { return answered >= slots.size(); }
+  };
+  std::shared_ptr<State> state_ = std::make_shared<State>();
+};
+
+// The one answer to a call that answers by callback. Shared with the callback, so it may go before it is called.
+template <typename T>
+class Answer {
+ public:
+  auto Callback() {
+    return [state = state_](T value) {
+      absl::MutexLock lock(&state->mu);
+      state->value = std::move(value);
+    };
+  }
+  // Waits for it. Ends the process when it does not come before kTestDeadline.
+  T Wait() {
+    absl::MutexLock lock(&state_->mu);
+    const auto answered = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(state_->mu) { return state_->value.has_value(); };
+    AbortUnless(state_->mu.AwaitWithTimeout(absl::Condition(&answered), kTestDeadline), "an answer");
+    return *state_->value;
+  }
+
+ private:
+  struct State {
+    absl::Mutex mu;
+    std::optional<T> value ABSL_GUARDED_BY(mu);
   };
   std::shared_ptr<State> state_ = std::make_shared<State>();
 };

@@ -52,7 +52,7 @@ std::string SignedRequest(std::string_view body, std::vector<std::string> extra)
   return Request(body, std::move(extra)).Text();
 }
 
-RunningIngress::RunningIngress(const Settings& settings) {
+RunningIngress::RunningIngress(const Settings& s) : settings(s) {
   SetLogSink([this](std::string_view line) {
     absl::MutexLock lock(&lines_mutex_);
     lines_.emplace_back(line);
@@ -70,6 +70,8 @@ RunningIngress::RunningIngress(const Settings& settings) {
 
 RunningIngress::~RunningIngress() {
   ingress_.reset();
+  log.Stop();  // before what its answers use
+  history.Stop();
   SetLogSink(nullptr);
 }
 

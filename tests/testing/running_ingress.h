@@ -12,6 +12,8 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
 #include "server/ingress/ingress.h"
+#include "server/log/memory_event_log.h"
+#include "server/stream/history_reader.h"
 #include "tests/testing/http_peer.h"
 #include "tests/testing/scripted_event_log.h"
 
@@ -47,9 +49,10 @@ std::string SignedRequest(std::string_view body, std::vector<std::string> extra 
 class RunningIngress {
  public:
   struct Settings {
-    HttpOptions http;
+    HttpOptions http = {};
     double max_webhooks_per_second = 0;
     std::string host = "127.0.0.1";
+    size_t max_quarantined_webhooks = kDefaultMaxQuarantinedWebhooks;
   };
 
   RunningIngress() : RunningIngress(Settings()) {}
@@ -63,8 +66,12 @@ class RunningIngress {
   double Metric(const std::string& name, const std::string& label = "", const std::string& value = "") const;
   std::vector<std::string> log_lines() const ABSL_LOCKS_EXCLUDED(lines_mutex_);
 
+  const Settings settings;
   ScriptedEventLog log;
-  Publisher publisher{log};
+  // Its quarantine is the ingress's.
+  MemoryEventLog kept{MemoryEventLog::Options{.max_quarantined_webhooks = settings.max_quarantined_webhooks}};
+  HistoryReader history{log, 1};
+  Publisher publisher{log, kept.quarantine(), history};
   CredentialStore credentials{{std::string(kSecretFile)}, {std::string(kBasicFile)}};
   Ingress& ingress() { return *ingress_; }
 

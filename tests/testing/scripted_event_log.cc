@@ -4,12 +4,22 @@ namespace refund_relay::testing {
 
 ScriptedEventLog::ScriptedEventLog() : thread_([this] { Run(); }) {}
 
-ScriptedEventLog::~ScriptedEventLog() {
+ScriptedEventLog::~ScriptedEventLog() { Stop(); }
+
+void ScriptedEventLog::Stop() {
   {
     absl::MutexLock lock(&mutex_);
     stopping_ = true;
   }
-  thread_.join();
+  if (thread_.joinable()) thread_.join();
+}
+
+absl::StatusOr<FoundEvent> ScriptedEventLog::Find(std::string_view event_id) {
+  absl::MutexLock lock(&mutex_);
+  if (!failure_.ok()) return failure_;
+  const auto found = sequences_.find(std::string(event_id));
+  if (found == sequences_.end()) return absl::NotFoundError("none");
+  return FoundEvent{found->second, absl::UnixEpoch(), stored_[found->second - 1].event};
 }
 
 void ScriptedEventLog::FailWith(absl::Status status) {

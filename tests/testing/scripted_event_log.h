@@ -16,8 +16,8 @@
 
 namespace refund_relay::testing {
 
-// Assigns sequences, finds doubles and answers on a thread of its own, as a real log does. Only Append, Health and Info
-// do something. Thread-safe.
+// Assigns sequences, finds doubles and answers on a thread of its own, as a real log does. Only Append, Find, Health
+// and Info do something. Thread-safe.
 class ScriptedEventLog final : public EventLog {
  public:
   ScriptedEventLog();
@@ -32,6 +32,8 @@ class ScriptedEventLog final : public EventLog {
   void SetQueue(size_t queued, size_t limit) ABSL_LOCKS_EXCLUDED(mutex_);
   // Blocks until `count` appends wait for their answers; false after `patience`.
   bool AwaitWaiting(size_t count, absl::Duration patience) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Ends the thread that answers; what waits is not answered any more.
+  void Stop() ABSL_LOCKS_EXCLUDED(mutex_);
   // Encoded events, by sequence - 1.
   std::vector<NewEvent> stored() const ABSL_LOCKS_EXCLUDED(mutex_);
 
@@ -40,9 +42,10 @@ class ScriptedEventLog final : public EventLog {
   absl::StatusOr<LogPosition> PositionAt(uint64_t) override {
     return absl::UnimplementedError("ScriptedEventLog reads nothing");
   }
-  absl::StatusOr<FoundEvent> Find(std::string_view) override {
+  absl::StatusOr<absl::Time> StoredAt(uint64_t) override {
     return absl::UnimplementedError("ScriptedEventLog reads nothing");
   }
+  absl::StatusOr<FoundEvent> Find(std::string_view event_id) override ABSL_LOCKS_EXCLUDED(mutex_);
   absl::Status Close(absl::Time) override { return absl::OkStatus(); }
   absl::StatusOr<LogPosition> Read(LogPosition, const EventFilter&, const ReadLimits&,
                                    absl::FunctionRef<void(const StoredEvent&)>) override {

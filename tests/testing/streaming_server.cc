@@ -7,7 +7,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
-#include "server/log/memory_event_log.h"
 #include "server/rpc/position_check.h"
 #include "tests/testing/test_events.h"
 
@@ -17,31 +16,41 @@ namespace {
 // Nothing here takes near as long: a stream that gives nothing for this long has hung.
 constexpr std::chrono::seconds kHung{60};
 
-std::unique_ptr<EventLog> OrMemory(std::unique_ptr<EventLog> log) {
-  return log != nullptr ? std::move(log) : std::make_unique<MemoryEventLog>();
+Storage OrMemory(Storage storage) {
+  if (storage.log != nullptr) return storage;
+  StorageOptions options;
+  options.log = "memory";
+  return *OpenStorage(options);
 }
 
 }  // namespace
 
 StreamingServer::StreamingServer(Options options)
-    : log_(OrMemory(std::move(options.log))),
+    : storage_(OrMemory(std::move(options.storage))),
       fan_out_(options.fan_out),
       metrics_(registry_, fan_out_),
-      history_(*log_, options.history_threads) {
-  for (NewEvent& event : options.stored) AppendAndWait(*log_, std::move(event));
-  fan_out_.Start(*log_);
+      history_(log(), options.history_threads) {
+  for (NewEvent& event : options.stored) AppendOrFail(log(), std::move(event));
+  fan_out_.Start(log());
   options.grpc.address = "127.0.0.1:0";
   options.grpc.server_instance = "test-instance";
   options.grpc.server_version = "test-version";
-  auto server = GrpcServer::Start(options.grpc, *log_, fan_out_, history_, metrics_, Clock::System());
+  auto server = GrpcServer::Start(options.grpc, {log(), *storage_.positions, *storage_.quarantine, fan_out_, history_,
+                                                 metrics_, Clock::System(), options.parse});
   EXPECT_TRUE(server.ok()) << server.status();
   server_ = *std::move(server);
 }
 
-StreamingServer::~StreamingServer() {
+Storage StreamingServer::StopAndTakeStorage() {
   server_->Stop(absl::Now());
   history_.Stop();
-  const absl::Status closed = log_->Close(absl::Now() + absl::Seconds(10));
+  return std::exchange(storage_, {});
+}
+
+StreamingServer::~StreamingServer() {
+  if (storage_.log == nullptr) return;
+  const Storage storage = StopAndTakeStorage();
+  const absl::Status closed = storage.log->Close(absl::Now() + absl::Seconds(10));
   EXPECT_TRUE(closed.ok()) << closed;
 }
 
@@ -56,9 +65,9 @@ std::unique_ptr<refundrelay::v1::RefundEventService::Stub> StreamingServer::NewS
 }
 
 refundrelay::v1::Position StreamingServer::PositionAt(uint64_t sequence) {
-  const absl::StatusOr<LogPosition> position = log_->PositionAt(sequence);
+  const absl::StatusOr<LogPosition> position = log().PositionAt(sequence);
   EXPECT_TRUE(position.ok()) << position.status();
-  return ToProto(log_->Info().log_id, *position);
+  return ToProto(log().Info().log_id, *position);
 }
 
 StreamReader::StreamReader(refundrelay::v1::RefundEventService::Stub& stub,

@@ -12,10 +12,12 @@
 
 #include "refundrelay/v1/refund_event_service.grpc.pb.h"
 #include "server/log/event_log.h"
+#include "server/log/open_storage.h"
 #include "server/rpc/grpc_server.h"
 #include "server/rpc/rpc_metrics.h"
 #include "server/stream/fan_out.h"
 #include "server/stream/history_reader.h"
+#include "server/translate/webhook_parser.h"
 
 namespace refund_relay {
 
@@ -25,14 +27,19 @@ class StreamingServer {
     GrpcServer::Options grpc = {};
     FanOut::Options fan_out = {};
     int history_threads = 2;
-    std::unique_ptr<EventLog> log = nullptr;  // a MemoryEventLog if null
-    std::vector<NewEvent> stored = {};        // appended before the server starts, so that they are history
+    Storage storage = {};  // that of a MemoryEventLog if it has no log
+    ParseFunction parse = ParseWebhook;
+    std::vector<NewEvent> stored = {};  // appended before the server starts, so that they are history
   };
 
   explicit StreamingServer(Options options);
   ~StreamingServer();
 
-  EventLog& log() { return *log_; }
+  // Stops all but the log, which goes on elsewhere. Then only the destructor may be called.
+  Storage StopAndTakeStorage();
+
+  EventLog& log() { return *storage_.log; }
+  Storage& storage() { return storage_; }
   FanOut& fan_out() { return fan_out_; }
   RpcMetrics& metrics() { return metrics_; }
   GrpcServer& server() { return *server_; }
@@ -42,7 +49,7 @@ class StreamingServer {
   refundrelay::v1::Position PositionAt(uint64_t sequence);
 
  private:
-  std::unique_ptr<EventLog> log_;
+  Storage storage_;
   prometheus::Registry registry_;
   FanOut fan_out_;
   RpcMetrics metrics_;

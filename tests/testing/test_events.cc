@@ -28,7 +28,7 @@ NewEvent MakeNewEvent(uint64_t number, const std::string& event_name, const std:
   return {event.event_id(), event_name, client_id, event.refund().id(), "", event.SerializeAsString()};
 }
 
-uint64_t AppendAndWait(EventLog& log, NewEvent event) {
+uint64_t AppendOrFail(EventLog& log, NewEvent event) {
   absl::Notification answered;
   absl::StatusOr<AppendOutcome> outcome;
   log.Append(std::move(event), [&](absl::StatusOr<AppendOutcome> result) {

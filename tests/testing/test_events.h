@@ -19,7 +19,7 @@ NewEvent MakeNewEvent(uint64_t number, const std::string& event_name = "refunded
                       const std::string& client_id = "client-a");
 
 // Appends and waits for the outcome; it must be OK and no duplicate. Returns the sequence.
-uint64_t AppendAndWait(EventLog& log, NewEvent event);
+uint64_t AppendOrFail(EventLog& log, NewEvent event);
 
 }  // namespace refund_relay
 

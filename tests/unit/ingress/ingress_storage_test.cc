@@ -73,7 +73,9 @@ TEST(IngressStorageTest, AnswersAfterTheIngressIsGoneGoNowhere) {
   log.Hold();
   prometheus::Registry registry;
   IngressMetrics metrics(registry);
-  Publisher publisher(log);
+  MemoryEventLog kept;
+  HistoryReader history(log, 1);
+  Publisher publisher(log, kept.quarantine(), history);
   CredentialStore credentials({std::string(kSecretFile)}, {});
   ASSERT_TRUE(credentials.Update(kSecretFile, kSecret).ok());
   {

@@ -39,7 +39,7 @@ TEST(LogMetricsTest, AppendsAreCountedAndTheLogIsDescribed) {
   ASSERT_TRUE(AppendAndWait(log, MakeEvent("a")).ok());
   ASSERT_TRUE(AppendAndWait(log, MakeEvent("b")).ok());
   ASSERT_TRUE(log.Close(absl::InfiniteFuture()).ok());
-  metrics.Refresh(log.Info(), 12'345);
+  metrics.Refresh(log.Info(), {.webhooks = 3, .limit = 10, .oldest_received_at = absl::FromUnixSeconds(5)}, 12'345);
 
   const auto values = Values(registry);
   EXPECT_EQ(values.at("refund_relay_append_batch_events"), 2);
@@ -47,6 +47,9 @@ TEST(LogMetricsTest, AppendsAreCountedAndTheLogIsDescribed) {
   EXPECT_EQ(values.at("refund_relay_append_queue_events"), 0);
   EXPECT_EQ(values.at("refund_relay_append_queue_limit_events"), static_cast<double>(kDefaultQueueLimitEvents));
   EXPECT_EQ(values.at("refund_relay_sync_failures_total"), 0);
+  EXPECT_EQ(values.at("refund_relay_quarantined_webhooks"), 3);
+  EXPECT_EQ(values.at("refund_relay_quarantined_webhooks_limit"), 10);
+  EXPECT_EQ(values.at("refund_relay_quarantine_oldest_timestamp_seconds"), 5);
   EXPECT_EQ(values.at("refund_relay_log_first_sequence"), 1);
   EXPECT_EQ(values.at("refund_relay_log_last_sequence"), 2);
   EXPECT_EQ(values.at("refund_relay_log_bytes"), 0);

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "server/log/sqlite_schema.h"
 #include "tests/testing/log_probe.h"
 #include "tests/testing/manual_clock.h"
 #include "tests/testing/temp_dir.h"
@@ -138,8 +139,17 @@ TEST_F(SqliteEventLogTest, ANewerSchemaIsRefusedAndLeftAlone) {
   const auto refused = SqliteEventLog::Open(LogOptions());
   EXPECT_EQ(refused.status().code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_THAT(std::string(refused.status().message()), HasSubstr("written by a newer refund-relay (schema version 99"));
-  RunSql("UPDATE meta SET value = 1 WHERE key = 'schema_version'");
+  RunSql(absl::StrCat("UPDATE meta SET value = ", kSchemaVersion, " WHERE key = 'schema_version'"));
   EXPECT_EQ(OpenLog()->Info().last.sequence, 1u);
+}
+
+TEST_F(SqliteEventLogTest, AnOlderSchemaIsMigratedWithItsEvents) {
+  OpenLogWith(2).reset();
+  RunSql("DROP TABLE positions; DROP TABLE quarantine; UPDATE meta SET value = 1 WHERE key = 'schema_version'");
+  const auto log = OpenLog();
+  EXPECT_EQ(log->Info().last.sequence, 2u);
+  EXPECT_TRUE(log->positions().List().empty());
+  EXPECT_EQ(log->quarantine().Info().webhooks, 0u);
 }
 
 TEST_F(SqliteEventLogTest, AForeignDatabaseIsRefused) {

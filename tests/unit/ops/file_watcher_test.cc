@@ -114,7 +114,7 @@ TEST(FileChangeDetectorTest, TellsAnErrorOnceAndTheReturnOfTheSameContent) {
 class Changes {
  public:
   FileWatcher::Changed Callback() {
-    return [this](Content content) {
+    return [this](const Content& content) {
       absl::MutexLock lock(&mutex_);
       changes_.push_back(Text(content));
     };

@@ -2,47 +2,59 @@
 #include "server/rpc/page_token.h"
 
 #include "gtest/gtest.h"
+#include "refundrelay/v1/admin_service.pb.h"
+#include "refundrelay/v1/refund_event_service.pb.h"
 
 namespace refund_relay {
 namespace {
 
 using refundrelay::v1::ListEventsRequest;
-using refundrelay::v1::Position;
 
-Position SomePosition() {
-  Position position;
-  position.set_log_id("log-1");
-  position.set_sequence(42);
-  position.set_event_hash(7);
-  return position;
+ListEventsRequest WithToken(const std::string& place) {
+  ListEventsRequest request;
+  request.mutable_filter()->add_event_names("refunded.pass");
+  request.set_page_token(MakePageToken(request, place));
+  return request;
 }
 
 TEST(PageTokenTest, BelongsToItsRequestWhateverThePageSize) {
-  ListEventsRequest request;
-  request.mutable_filter()->add_event_names("refunded.pass");
-  request.set_page_token(MakePageToken(request, SomePosition()));
+  ListEventsRequest request = WithToken(std::string("a\0\xff", 3));
   request.set_page_size(5);
-  const auto position = ReadPageToken(request);
-  ASSERT_TRUE(position.has_value());
-  EXPECT_EQ(position->sequence(), 42u);
-  EXPECT_EQ(position->event_hash(), 7u);
-  EXPECT_EQ(position->log_id(), "log-1");
+  RequestViolations violations;
+  EXPECT_EQ(ReadPageToken(request, violations), std::string("a\0\xff", 3));
+  EXPECT_TRUE(violations.ToStatus().ok());
+}
+
+TEST(PageTokenTest, NoTokenIsTheFirstPage) {
+  RequestViolations violations;
+  EXPECT_EQ(ReadPageToken(refundrelay::v1::ListQuarantinedWebhooksRequest(), violations), "");
+  EXPECT_TRUE(violations.ToStatus().ok());
 }
 
 TEST(PageTokenTest, IsRefusedForAnotherRequest) {
-  ListEventsRequest request;
-  request.mutable_filter()->add_event_names("refunded.pass");
-  request.set_page_token(MakePageToken(request, SomePosition()));
+  ListEventsRequest request = WithToken("place");
   request.set_omit_personal_data(true);
-  EXPECT_FALSE(ReadPageToken(request).has_value());
+  RequestViolations violations;
+  EXPECT_FALSE(ReadPageToken(request, violations).has_value());
+  EXPECT_EQ(violations.ToStatus().code(), absl::StatusCode::kInvalidArgument);
 }
 
 TEST(PageTokenTest, NonsenseIsRefused) {
   ListEventsRequest request;
   for (const char* token : {"x", "!!!", "AAAA", "MDAwMDAwMDAwMDAwMDAwMA"}) {
     request.set_page_token(token);
-    EXPECT_FALSE(ReadPageToken(request).has_value()) << token;
+    RequestViolations violations;
+    EXPECT_FALSE(ReadPageToken(request, violations).has_value()) << token;
   }
+}
+
+TEST(PageSizeTest, HasADefaultAndAnEnd) {
+  RequestViolations violations;
+  EXPECT_EQ(CheckPageSize(0, violations), 100u);
+  EXPECT_EQ(CheckPageSize(1000, violations), 1000u);
+  EXPECT_TRUE(violations.ToStatus().ok());
+  CheckPageSize(1001, violations);
+  EXPECT_EQ(violations.ToStatus().code(), absl::StatusCode::kInvalidArgument);
 }
 
 }  // namespace

@@ -20,7 +20,7 @@ class FanOutTest : public testing::Test {
   ~FanOutTest() override { EXPECT_TRUE(log_.Close(absl::Now() + absl::Seconds(10)).ok()); }
 
   void Append(uint64_t count) {
-    for (uint64_t i = 0; i < count; ++i) AppendAndWait(log_, MakeNewEvent(++appended_));
+    for (uint64_t i = 0; i < count; ++i) AppendOrFail(log_, MakeNewEvent(++appended_));
   }
 
   MemoryEventLog log_;
@@ -119,6 +119,7 @@ class ScriptedTail final : public EventLog {
   }
   absl::StatusOr<LogPosition> PositionAt(uint64_t) override { return LogPosition{}; }
   absl::StatusOr<LogPosition> PositionBefore(absl::Time) override { return LogPosition{}; }
+  absl::StatusOr<absl::Time> StoredAt(uint64_t) override { return absl::UnixEpoch(); }
   absl::StatusOr<FoundEvent> Find(std::string_view) override { return absl::NotFoundError("none"); }
   LogInfo Info() override { return {}; }
   absl::Status Health() override { return absl::OkStatus(); }

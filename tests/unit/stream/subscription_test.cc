@@ -33,7 +33,7 @@ class SubscriptionTest : public testing::Test {
   ~SubscriptionTest() override { EXPECT_TRUE(log_.Close(absl::Now() + absl::Seconds(10)).ok()); }
 
   void Append(uint64_t count, const std::string& name = "refunded.pass", const std::string& client = "client-a") {
-    for (uint64_t i = 0; i < count; ++i) AppendAndWait(log_, MakeNewEvent(++appended_, name, client));
+    for (uint64_t i = 0; i < count; ++i) AppendOrFail(log_, MakeNewEvent(++appended_, name, client));
   }
 
   // What a stream does with ReadHistory, without threads.
