@@ -11,7 +11,7 @@ namespace {
 constexpr std::array<std::pair<std::string_view, std::string_view>, 21> kAdviceByReason = {{
     {"POSITION_EXPIRED",
      "Events after this position were deleted and are lost to this subscriber. Repair them from elsewhere, then start "
-     "knowingly with --from=earliest."},
+     "knowingly with --from=earliest; if the position was a committed one, `refundctl positions delete NAME` first."},
     {"LOG_ID_CHANGED",
      "The position is of another log, such as one that a backup has replaced. Reconcile what you booked, then start "
      "with --from=earliest or --at-time."},
@@ -23,7 +23,8 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 21> kAdviceB
      "or --at-time."},
     {"FILTER_WIDENED",
      "The committed position was read through a narrower filter, so older events of the wider one would be skipped. "
-     "Start elsewhere, knowingly: --from=earliest, --after or --at-time."},
+     "Start elsewhere, knowingly, with --from=earliest or --at-time: without --commit, or after `refundctl positions "
+     "delete NAME`."},
     {"CHECKSUM",
      "The stored record is damaged: tell the operator, who has a backup. --after=LOG_ID:SEQUENCE of the damaged "
      "record passes over it, knowingly."},

@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "CLI/Error.hpp"
@@ -14,6 +15,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
 #include "client/printable.h"
 #include "client/refundctl/flag_checks.h"
 #include "client/refundctl/session.h"
@@ -40,11 +42,16 @@ std::string ReasonText(const QuarantinedWebhook& webhook) {
   return EnumText(refundrelay::v1::QuarantineReason_Name(webhook.reason()), "QUARANTINE_REASON_", webhook.reason());
 }
 
+std::string Counted(uint64_t count, std::string_view word) {
+  return absl::StrCat(count, " ", std::string(word), count == 1 ? "" : "s");
+}
+
 std::string WebhookLine(const QuarantinedWebhook& webhook) {
-  return absl::StrFormat("%s  %s  %-18s  %d times  %d bytes%s%s  %s", Printable(webhook.quarantine_id()),
-                         FormatTimeMillis(webhook.received_at()), ReasonText(webhook), webhook.times_received(),
-                         webhook.body_bytes(), webhook.event_id().empty() ? "" : "  event ",
-                         Printable(webhook.event_id()), Printable(webhook.detail()));
+  std::string line = absl::StrFormat("%s  %s  %-18s  %s  %s", Printable(webhook.quarantine_id()),
+                                     FormatTimeMillis(webhook.received_at()), ReasonText(webhook),
+                                     Counted(webhook.times_received(), "time"), Counted(webhook.body_bytes(), "byte"));
+  if (!webhook.event_id().empty()) absl::StrAppend(&line, "  event ", Printable(webhook.event_id()));
+  return absl::StrCat(line, "  ", Printable(webhook.detail()));
 }
 
 // As it came, but for what would move a terminal's cursor.
@@ -99,7 +106,7 @@ int RunShow(const QuarantineFlags& flags, const GlobalOptions& global) {
   if (session.events.format() == OutputFormat::kJson) {
     return session.Finish(session.events.PrintFields("quarantined_webhook", webhook));
   }
-  const std::string body = BodyText(webhook.body());
+  const std::string body = BodyText(std::string(absl::StripSuffix(webhook.body(), "\n")));
   webhook.clear_body();
   const std::string fields = FieldLines(webhook);
   return session.Finish(session.events.PrintMessage(

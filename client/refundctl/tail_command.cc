@@ -37,6 +37,7 @@ struct TailFlags {
   uint64_t max_events = 0;
   bool no_follow = false;
   bool commit = false;
+  uint64_t commit_every = CommitPolicy().every_events;
   std::string heartbeat_interval;
 };
 
@@ -108,6 +109,17 @@ refundrelay::v1::SubscribeRequest RequestOf(const TailFlags& flags) {
   return request;
 }
 
+// Where a user goes on; not if going on there would fail again, or skip what a narrower filter left out.
+void TellPosition(const SubscriberResult& result, NoticePrinter& notices) {
+  if (result.error.reason == "FILTER_WIDENED") return;
+  for (const char* reason : {"POSITION_EXPIRED", "LOG_ID_CHANGED", "POSITION_AHEAD", "POSITION_MISMATCH"}) {
+    if (result.error.reason != reason) continue;
+    notices.Notice("stopped_at", "nothing can be read after this position any more", *result.position);
+    return;
+  }
+  notices.ResumePosition(*result.position);
+}
+
 int RunTail(const TailFlags& flags, const GlobalOptions& global) {
   SignalWatcher signals;  // before gRPC starts its threads
   EventPrinter events(std::cout, global.output);
@@ -120,6 +132,7 @@ int RunTail(const TailFlags& flags, const GlobalOptions& global) {
   options.connect_timeout = global.timeout;
   options.dead_stream.start_timeout = global.timeout;
   options.handler.max_attempts = 1;  // an output that is closed stays closed
+  options.commit.every_events = flags.commit_every;
   SubscriberParts parts;
   parts.streams = MakeGrpcEventStreamFactory(channel);
   parts.observer = std::make_shared<TailObserver>(notices);
@@ -140,7 +153,7 @@ int RunTail(const TailFlags& flags, const GlobalOptions& global) {
     notices.Notice("committed", absl::StrCat("the position committed under the name ", flags.name),
                    *result.committed_position);
   }
-  if (result.position.has_value()) notices.ResumePosition(*result.position);
+  if (result.position.has_value()) TellPosition(result, notices);
   return exit_code;
 }
 
@@ -175,10 +188,16 @@ void AddTailCommand(CLI::App& app, const GlobalOptions& global, CommandRun* run)
       ->type_name("N")
       ->check(CheckCount);
   tail->add_flag("--no-follow", flags->no_follow, "Do not reconnect: the end of the first stream is the end");
-  tail->add_flag(
-      "--commit", flags->commit,
-      "Keep the position at the server under --name as events are printed, and go on after it the next time; "
-      "the start is for the first time only then");
+  auto* commit =
+      tail->add_flag("--commit", flags->commit,
+                     "Keep the position at the server under --name as events are printed, and go on after it the next "
+                     "time; the start is for the first time only then");
+  tail->add_option("--commit-every", flags->commit_every,
+                   "Commit after so many events, and once a second; 0 = only then")
+      ->type_name("N")
+      ->capture_default_str()
+      ->check(CheckCount)
+      ->needs(commit);
   tail->add_option("--heartbeat-interval", flags->heartbeat_interval,
                    "Ask for a sign of life at least so often, 1s to 30s; a stream without any for three times as long "
                    "is dead (default 15s)")

@@ -66,7 +66,8 @@ struct SubscriberResult {
   // stored: what lies between it and `position` is lost to this subscriber. Reasons of the library's own, beside those
   // of PositionKeeper: CHAIN_BROKEN (DATA_LOSS), and FILTER_WIDENED also for positions that the server does not keep.
   RpcError error;
-  // Everything up to here was handled. Unset if no stream ever started and none was given or kept.
+  // Everything up to here was handled, with FILTER_WIDENED only what the kept filter admits. Unset if no stream ever
+  // started and none was given or kept.
   std::optional<refundrelay::v1::Position> position;
   // What the keeper holds, as far as is known.
   std::optional<refundrelay::v1::Position> committed_position;

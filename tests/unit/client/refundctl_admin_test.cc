@@ -155,11 +155,12 @@ TEST_F(RefundctlTest, QuarantineListReadsAllPagesAndAsksForNoBody) {
   *page.add_webhooks() = Webhook("q2");
   page.mutable_webhooks(0)->set_reason(refundrelay::v1::QUARANTINE_REASON_CONFLICT);
   page.mutable_webhooks(0)->set_event_id("65e0-1");
+  page.mutable_webhooks(0)->set_times_received(1);
   admin_.list.Add(page);
   EXPECT_EQ(Run({"quarantine", "list", "--reason=not_json"}), 0);
   EXPECT_EQ(out_,
             "q1  2024-02-29T12:00:00.000Z  not_a_refund_event  3 times  812 bytes  /payload/refund/amount is missing\n"
-            "q2  2024-02-29T12:00:00.000Z  conflict            3 times  812 bytes  event 65e0-1  "
+            "q2  2024-02-29T12:00:00.000Z  conflict            1 time  812 bytes  event 65e0-1  "
             "/payload/refund/amount is missing\n");
   const auto requests = admin_.list.requests();
   ASSERT_THAT(requests, SizeIs(2));

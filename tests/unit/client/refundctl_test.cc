@@ -23,6 +23,7 @@ using testing::AllOf;
 using testing::EndsWith;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::Not;
 using testing::SizeIs;
 using testing::StartsWith;
 
@@ -53,6 +54,7 @@ TEST_F(RefundctlTest, WrongUsageIsTwoAndSaysWhat) {
       {{"get", ""}, "must not be empty"},
       {{"list", "--limit=many"}, "is no count"},
       {{"list", "--refund=a", "--payment-gateway-refund=b"}, "excludes"},
+      {{"tail", "--name=books", "--from=latest", "--commit-every=5"}, "--commit-every requires --commit"},
       {{"subscribers", "--name=Books"}, "is no subscriber name"},
       {{"positions"}, "choose get, commit or delete"},
       {{"positions", "get"}, "NAME is required"},
@@ -183,7 +185,7 @@ TEST_F(RefundctlTest, SendSignsTheBytesAndIsZeroOnlyAfter2xx) {
     EXPECT_EQ(out_, "{\"kind\":\"answer\",\"status\":401,\"body\":{}}\n");
     const std::string request = server.Request();
     EXPECT_THAT(request, HasSubstr("X-Conscent-Signature: " + signature.substr(0, 63)));
-    EXPECT_THAT(request, testing::Not(HasSubstr(signature)));
+    EXPECT_THAT(request, Not(HasSubstr(signature)));
     EXPECT_THAT(err_, IsEmpty());  // a 401 that was asked for
   }
   for (const char* kind : {"secret", "basic"}) {
@@ -223,7 +225,8 @@ TEST_F(RefundctlTest, TailAsJsonIsOneObjectALine) {
   EXPECT_THAT(out_, AllOf(StartsWith(R"({"kind":"event","position":"log1:1:)"), HasSubstr(R"("sequence":"1")")));
   EXPECT_THAT(err_, AllOf(HasSubstr(R"({"kind":"started",)"),
                           HasSubstr(R"({"kind":"error","code":"OUT_OF_RANGE","reason":"POSITION_EXPIRED")"),
-                          EndsWith("{\"kind\":\"position\",\"position\":\"" + FormatPosition(At(1)) + "\"}\n")));
+                          EndsWith("\"position\":\"" + FormatPosition(At(1)) + "\"}\n"),
+                          HasSubstr(R"({"kind":"stopped_at",)")));
 }
 
 TEST_F(RefundctlTest, TailNeverJumpsOverAnExpiredPosition) {
@@ -232,7 +235,9 @@ TEST_F(RefundctlTest, TailNeverJumpsOverAnExpiredPosition) {
   EXPECT_EQ(Run({"tail", "--name=books", "--from=earliest"}), 1);
   EXPECT_THAT(service_.subscribe_requests(), SizeIs(2));
   EXPECT_THAT(err_, AllOf(HasSubstr("OUT_OF_RANGE POSITION_EXPIRED: deleted up to 50"), HasSubstr("Repair them"),
-                          HasSubstr("resume with --after=" + FormatPosition(At(1)))));
+                          HasSubstr("nothing can be read after this position any more (position " +
+                                    FormatPosition(At(1)) + ")"),
+                          Not(HasSubstr("resume with"))));
 }
 
 TEST_F(RefundctlTest, ADeadStreamIsReplaced) {
@@ -379,6 +384,22 @@ TEST_F(RefundctlTest, TailCommitsWhatItPrintedAndGoesOnThere) {
   EXPECT_EQ(service_.subscribe_requests().at(0).start_from(), refundrelay::v1::START_FROM_EARLIEST);
   EXPECT_EQ(service_.subscribe_requests().at(1).start_from(), refundrelay::v1::START_FROM_COMMITTED);
   EXPECT_EQ(service_.committed().position().sequence(), 5u);
+}
+
+TEST_F(RefundctlTest, AFilterThatBecameWiderGetsNoPositionToResumeFrom) {
+  service_.Commit(At(3));
+  service_.AddStream({{}, RichError(grpc::StatusCode::FAILED_PRECONDITION, "narrower", "FILTER_WIDENED")});
+  EXPECT_EQ(Run({"tail", "--name=books", "--from=earliest", "--commit"}), 1);
+  EXPECT_THAT(err_, AllOf(HasSubstr("FILTER_WIDENED: narrower"), HasSubstr("refundctl positions delete NAME"),
+                          Not(HasSubstr("resume with"))));
+}
+
+TEST_F(RefundctlTest, TailCommitsAsOftenAsAsked) {
+  service_.AddStream({{Started(0), Batch(0, {1, 2, 3, 4, 5}, 5), CaughtUpAt(5)}, grpc::Status::OK});
+  EXPECT_EQ(Run({"tail", "--name=books", "--from=earliest", "--commit", "--commit-every=2", "--until-caught-up"}), 0);
+  std::vector<uint64_t> sequences;
+  for (const auto& request : service_.commit_requests()) sequences.push_back(request.position().sequence());
+  EXPECT_THAT(sequences, testing::ElementsAre(0, 2, 4, 5));
 }
 
 TEST_F(RefundctlTest, TailEndsWhenSomebodyElseCommitsUnderItsName) {
