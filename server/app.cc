@@ -49,7 +49,7 @@ App::App(Config config)
       ingress_metrics_(metrics_.registry()),
       credentials_(config_.webhook_secret_files, config_.webhook_basic_files),
       fan_out_({.window_bytes = config_.live_window_bytes}),
-      rpc_metrics_(std::make_shared<RpcMetrics>(metrics_.registry(), fan_out_)),
+      rpc_metrics_(std::make_shared<RpcMetrics>(metrics_.registry(), fan_out_, streams_, Clock::System())),
       watcher_(std::make_unique<FileWatcher>()) {
   metrics_.Add(rpc_metrics_);
 }
@@ -73,6 +73,7 @@ absl::Status App::Start() {
     if (StopRequested()) return absl::CancelledError("a stop was asked for while starting");
     if (absl::Status status = (this->*step)(); !status.ok()) return status;
   }
+  audit_->Start();
   phase_ = Phase::kServing;
   Log(LogLevel::kInfo, "ready",
       {{"http_address", ingress_->address()},
@@ -176,9 +177,39 @@ absl::Status App::OpenLog() {
   storage_ = *std::move(storage);
   fan_out_.Start(*storage_.log);
   history_ = std::make_unique<HistoryReader>(*storage_.log, static_cast<int>(config_.history_threads));
+  rpc_metrics_->LogOpened(*history_, *storage_.positions);
   publisher_ = std::make_unique<Publisher>(*storage_.log, *storage_.quarantine, *history_);
+  audit_ = std::make_unique<LossAudit>(
+      metrics_.registry(), LossAudit::Parts{*storage_.log, *history_, streams_, publisher_->appends(), promotions_,
+                                            [this] { return ingress_metrics_.AcceptedAnswers(); }});
   log_ = storage_.log.get();
+  StartRetention();
+  StartBackups();
   return absl::OkStatus();
+}
+
+void App::StartBackups() {
+  if (config_.backup_interval == absl::ZeroDuration()) return;
+  BackupSchedule::Options options;
+  options.database = LogDatabasePath(config_.data_dir);
+  options.log_id = storage_.log->Info().log_id;
+  options.folder = config_.backup_dir;
+  options.interval = config_.backup_interval;
+  options.keep = config_.backup_keep;
+  backups_ = std::make_unique<BackupSchedule>(metrics_.registry(), std::move(options));
+  backups_->Start();
+}
+
+void App::StartRetention() {
+  expired_events_ = std::make_unique<ExpiredEvents>(metrics_.registry(), *storage_.positions);
+  Retention::Options options;
+  options.age = config_.retention_age;
+  options.max_bytes = config_.retention_bytes;
+  options.dedupe_age = config_.dedupe_age;
+  options.metrics = &log_metrics_;
+  options.trimmed = [this](absl::Span<const TrimmedEvent> events) { expired_events_->Add(events); };
+  retention_ = std::make_unique<Retention>(*storage_.log, std::move(options));
+  retention_->Start();
 }
 
 absl::Status App::StartGrpc() {
@@ -192,8 +223,9 @@ absl::Status App::StartGrpc() {
       config_.max_stream_age == absl::ZeroDuration() ? absl::InfiniteDuration() : config_.max_stream_age;
   options.server_instance = instance_;
   options.server_version = std::string(Version());
-  auto server = GrpcServer::Start(options, {*storage_.log, *storage_.positions, *storage_.quarantine, fan_out_,
-                                            *history_, *rpc_metrics_, Clock::System(), ParseWebhook});
+  auto server =
+      GrpcServer::Start(options, {*storage_.log, *storage_.positions, *storage_.quarantine, fan_out_, *history_,
+                                  promotions_, streams_, *rpc_metrics_, Clock::System(), ParseWebhook});
   if (!server.ok()) return server.status();
   grpc_ = *std::move(server);
   liveness_.SetAddress({config_.grpc_address.host, static_cast<uint16_t>(grpc_->port())});
@@ -258,10 +290,16 @@ void App::Stop() {
   publisher_->StartDraining();
   grpc_->Drain(kReconnectAfterDrain);
   // Side by side: a slow sender must not use up the time of the streams.
-  std::thread stop_grpc([this, deadline] { grpc_->Stop(deadline); });
+  std::thread stop_grpc([this, deadline] {
+    audit_->Stop();  // before the history threads, which it uses
+    grpc_->Stop(deadline);
+  });
   const bool requests_finished = ingress_->Stop(deadline);
   stop_grpc.join();
   history_->Stop();
+  retention_->Stop();
+  if (backups_ != nullptr) backups_->Stop();
+  audit_->CompareIntake();  // once more, now that nothing is in flight
   const absl::Status closed = storage_.log->Close(std::max(deadline, absl::Now() + kLogCloseTimeout));
   log_ = nullptr;
   admin_.reset();

@@ -53,6 +53,10 @@ void IngressMetrics::CountWebhook(WebhookResult result, absl::Time now, absl::Du
   duration_.Observe(absl::ToDoubleSeconds(duration));
 }
 
+uint64_t IngressMetrics::AcceptedAnswers() const {
+  return static_cast<uint64_t>(results_[static_cast<size_t>(WebhookResult::kAccepted)].count->Value());
+}
+
 void IngressMetrics::CountAuthentication(AuthenticationMethod method, AuthenticationResult result,
                                          std::string_view key) {
   const auto counter = [&]() -> prometheus::Counter& {

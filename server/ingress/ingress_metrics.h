@@ -8,6 +8,7 @@
 #include <prometheus/histogram.h>
 #include <prometheus/registry.h>
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,6 +29,8 @@ class IngressMetrics {
 
   // A request was answered at `now`, `duration` after its first byte.
   void CountWebhook(WebhookResult result, absl::Time now, absl::Duration duration);
+  // Requests answered `accepted` so far.
+  uint64_t AcceptedAnswers() const;
   // `key` is empty if no credential matched; its label is `none` then.
   void CountAuthentication(AuthenticationMethod method, AuthenticationResult result, std::string_view key)
       ABSL_LOCKS_EXCLUDED(mutex_);

@@ -65,7 +65,6 @@ struct QuarantineInfo {
   size_t webhooks = 0;
   size_t limit = 0;
   std::optional<absl::Time> oldest_received_at;  // unset when it is empty
-  uint64_t promoted = 0;                         // webhooks that became events since the log was opened
 };
 
 // Shares the log's writer thread and its group commit. Thread-safe. Lives as long as the log. The callbacks come as

@@ -66,7 +66,6 @@ absl::Status QuarantineTable::Promote(std::string_view quarantine_id, const NewE
   *outcome = *appended;
   if (appended->duplicate) return absl::OkStatus();
   changed_ = true;
-  ++promoted_in_commit_;
   return rows_.Remove(quarantine_id).status();
 }
 
@@ -78,25 +77,20 @@ absl::Status QuarantineTable::Discard(std::string_view quarantine_id, bool* was_
   return absl::OkStatus();
 }
 
-void QuarantineTable::RolledBack() {
-  changed_ = false;
-  promoted_in_commit_ = 0;
-}
-
 void QuarantineTable::Published() {
   if (!std::exchange(changed_, false)) return;
   const absl::StatusOr<QuarantineRows::Held> held = rows_.Count();
   if (!held.ok()) {
     Log(LogLevel::kWarning, "the quarantine could not be counted; its metrics lag", {{"cause", held.status()}});
+    return;
   }
   absl::MutexLock lock(&mu_);
-  promoted_ += std::exchange(promoted_in_commit_, 0);
-  if (held.ok()) held_ = *held;
+  held_ = *held;
 }
 
 QuarantineInfo QuarantineTable::Info() {
   absl::MutexLock lock(&mu_);
-  return {held_.webhooks, limit_, held_.oldest_received_at, promoted_};
+  return {held_.webhooks, limit_, held_.oldest_received_at};
 }
 
 }  // namespace refund_relay

@@ -54,19 +54,17 @@ class QuarantineTable final : public CommitPart {
   absl::Status Discard(std::string_view quarantine_id, bool* was_there);
 
   void Published() override ABSL_LOCKS_EXCLUDED(mu_);
-  void RolledBack() override;
+  void RolledBack() override { changed_ = false; }
 
   QuarantineInfo Info() ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
   QuarantineRows& rows_;
   const size_t limit_;
-  bool changed_ = false;             // by the open transaction
-  uint64_t promoted_in_commit_ = 0;  // by the open transaction
+  bool changed_ = false;  // by the open transaction
 
   absl::Mutex mu_;
   QuarantineRows::Held held_ ABSL_GUARDED_BY(mu_);  // as of the last commit
-  uint64_t promoted_ ABSL_GUARDED_BY(mu_) = 0;
 };
 
 }  // namespace refund_relay

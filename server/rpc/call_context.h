@@ -14,6 +14,8 @@
 #include "server/ops/clock.h"
 #include "server/rpc/pending_answers.h"
 #include "server/rpc/rpc_metrics.h"
+#include "server/rpc/stream_registry.h"
+#include "server/stream/append_count.h"
 #include "server/stream/fan_out.h"
 #include "server/stream/history_reader.h"
 #include "server/translate/webhook_parser.h"
@@ -27,6 +29,8 @@ struct CallContext {
   Quarantine& quarantine;
   FanOut& fan_out;
   HistoryReader& history;
+  AppendCount& promotions;  // every Quarantine::Promote goes through its Begin
+  StreamRegistry& streams;
   RpcMetrics& metrics;
   const Clock& clock;
   ParseFunction parse;

@@ -55,6 +55,8 @@ class GrpcServer::Impl {
                  parts.quarantine,
                  parts.fan_out,
                  parts.history,
+                 parts.promotions,
+                 parts.streams,
                  parts.metrics,
                  parts.clock,
                  parts.parse,

@@ -10,6 +10,7 @@
 #include "absl/time/time.h"
 #include "server/rpc/call_context.h"
 #include "server/rpc/rpc_metrics.h"
+#include "server/rpc/stream_registry.h"
 
 namespace refund_relay {
 
@@ -28,13 +29,15 @@ class GrpcServer {
     std::string server_version;
   };
 
-  // All must outlive the server.
+  // What it serves from. All must outlive the server.
   struct Parts {
     EventLog& log;
     PositionStore& positions;
     Quarantine& quarantine;
     FanOut& fan_out;
     HistoryReader& history;
+    AppendCount& promotions;  // of quarantined webhooks to events, for the loss audit
+    StreamRegistry& streams;
     RpcMetrics& metrics;
     const Clock& clock;
     ParseFunction parse;  // translates quarantined webhooks again

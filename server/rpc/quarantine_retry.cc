@@ -93,11 +93,12 @@ bool QuarantineRetry::Promote(Item& item) {
   }
   *parsed->event.mutable_first_received_at() = ToProto(item.webhook.received_at);
   item.result.set_event_id(parsed->event.event_id());
-  context_.quarantine.Promote(item.webhook.quarantine_id, ToNewEvent(parsed->event),
-                              [self = shared_from_this(), &item](absl::StatusOr<AppendOutcome> outcome) {
-                                self->OnPromoted(item, outcome);
-                                self->CountDown(&QuarantineRetry::CompareDuplicates);
-                              });
+  context_.quarantine.Promote(
+      item.webhook.quarantine_id, ToNewEvent(parsed->event),
+      context_.promotions.Begin([self = shared_from_this(), &item](const absl::StatusOr<AppendOutcome>& outcome) {
+        self->OnPromoted(item, outcome);
+        self->CountDown(&QuarantineRetry::CompareDuplicates);
+      }));
   return true;
 }
 

@@ -7,49 +7,85 @@
 #include <prometheus/family.h>
 #include <prometheus/registry.h>
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "server/log/position_store.h"
+#include "server/ops/clock.h"
+#include "server/rpc/stored_times.h"
+#include "server/rpc/stream_registry.h"
 #include "server/stream/fan_out.h"
 
 namespace refund_relay {
 
-// What one open stream shows to the metrics. Written by the stream's thread, read by scrapes.
-struct StreamStats {
-  std::string label;                   // the subscriber's name, or `other`
-  std::atomic<uint64_t> position = 0;  // everything up to this sequence was examined
-  prometheus::Counter* delivered = nullptr;
-};
-
-// Thread-safe. Gauges about open streams are computed at scrape.
+// Thread-safe. Gauges about subscribers are computed at scrape, from the open streams and the committed positions. A
+// scrape waits for storage for at most `kScrapePatience`; of lags in seconds that are not known by then it gives the
+// last ones.
 class RpcMetrics final : public prometheus::Collectable {
  public:
   // Names beyond this many are counted together as `other`, so that strangers cannot fill Prometheus.
   static constexpr size_t kMaxSubscriberLabels = 200;
+  static constexpr absl::Duration kScrapePatience = absl::Milliseconds(250);
 
-  // Both must outlive the metrics.
-  RpcMetrics(prometheus::Registry& registry, const FanOut& fan_out);
+  // All must outlive the metrics.
+  RpcMetrics(prometheus::Registry& registry, const FanOut& fan_out, const StreamRegistry& streams, const Clock& clock);
 
-  std::shared_ptr<StreamStats> StreamOpened(const std::string& subscriber_name, uint64_t position);
-  void StreamClosed(const std::shared_ptr<StreamStats>& stats);
+  // From now on committed positions and lags in seconds are shown, too. Both must outlive the last scrape.
+  void LogOpened(HistoryReader& history, PositionStore& positions);
+
+  // Counts events handed to streams of this name. The result lives as long as the metrics.
+  prometheus::Counter& DeliveredEvents(const std::string& subscriber_name);
   void SlowSubscriber() { slow_subscribers_.Increment(); }
 
   std::vector<prometheus::MetricFamily> Collect() const override;
 
  private:
+  // What a scrape tells of one label.
+  struct Subscriber {
+    size_t streams = 0;
+    // The place of its stream that is furthest behind; without a stream, the committed one.
+    std::optional<uint64_t> position;
+  };
+
+  // The name itself, if there is room for it as a label; else `other`.
+  std::string LabelOf(const std::string& subscriber_name) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  std::map<std::string, Subscriber> Subscribers(const std::vector<StreamRegistry::Record>& streams) const;
+  // Since when the oldest event after each one's position waits; missing where none does.
+  std::map<std::string, absl::Time> WaitingSince(const std::map<std::string, Subscriber>& subscribers,
+                                                 uint64_t last_sequence) const;
+
   const FanOut& fan_out_;
-  prometheus::Family<prometheus::Counter>& delivered_;
+  const StreamRegistry& streams_;
+  const Clock& clock_;
+  // Not in the registry, so that a series that a scrape brings up is already in its answer.
+  mutable prometheus::Family<prometheus::Counter> delivered_;
   prometheus::Counter& slow_subscribers_;
   mutable absl::Mutex mutex_;
-  std::set<std::string> labels_ ABSL_GUARDED_BY(mutex_);
-  std::set<std::shared_ptr<StreamStats>> streams_ ABSL_GUARDED_BY(mutex_);
+  mutable std::set<std::string> labels_ ABSL_GUARDED_BY(mutex_);
+  // What knows about the log, once it is open. The two are set once, so they may be used without the lock.
+  struct OfLog {
+    std::unique_ptr<StoredTimes> stored_times;
+    PositionStore* positions = nullptr;
+  };
+  StoredTimes* stored_times() const {
+    absl::MutexLock lock(&mutex_);
+    return of_log_.stored_times.get();
+  }
+  PositionStore* positions() const {
+    absl::MutexLock lock(&mutex_);
+    return of_log_.positions;
+  }
+  OfLog of_log_ ABSL_GUARDED_BY(mutex_);
+  mutable std::map<std::string, absl::Time> last_waiting_since_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace refund_relay

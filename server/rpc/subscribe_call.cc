@@ -26,6 +26,12 @@ void ToProto(absl::Duration duration, google::protobuf::Duration* proto) {
   proto->set_nanos(static_cast<int32_t>(absl::ToInt64Nanoseconds(rest)));
 }
 
+// For a log line: the reason by which the contract names the status, or the status itself.
+std::string ReasonText(const absl::Status& status) {
+  const auto reason = ReasonOf(status);
+  return reason.has_value() ? reason->reason() : status.ToString();
+}
+
 }  // namespace
 
 void SubscribeCall::Registry::Remove(SubscribeCall* call) {
@@ -55,12 +61,13 @@ SubscribeCall::~SubscribeCall() {
     registry_.Remove(this);
     context_.open_streams.fetch_sub(1, std::memory_order_relaxed);
   }
-  if (stats_ != nullptr) {
-    context_.metrics.StreamClosed(stats_);
+  if (record_ != nullptr) {
+    context_.streams.Close(*record_);
     Log(LogLevel::kInfo, "subscription ended",
         {{"subscriber", request_.subscriber_name},
          {"peer", peer_},
          {"sequence", subscription_->position().sequence},
+         {"delivered_events", record_->progress().delivered_events},
          {"reason", end_reason_}});
   }
   thread_.CallEnded(matched_);
@@ -87,7 +94,7 @@ void SubscribeCall::OnRequested(bool ok) {
   Request(service_, context_, thread_, registry_);
   peer_ = server_context_.peer();
   last_sent_ = std::chrono::steady_clock::now();
-  if (const absl::Status status = Open(); !status.ok()) Finish(status);
+  if (const absl::Status status = Open(); !status.ok()) Refuse(status);
 }
 
 absl::Status SubscribeCall::Open() {
@@ -130,19 +137,28 @@ absl::Status SubscribeCall::Open() {
 void SubscribeCall::OnResolved(absl::StatusOr<Subscription::Options> options) {
   if (finishing_) return;
   if (!options.ok()) {
-    Finish(options.status());
+    Refuse(options.status());
   } else if (going_away_.has_value()) {
-    Finish(*going_away_);
+    Refuse(*going_away_);
   } else {
     Start(*std::move(options));
   }
+}
+
+void SubscribeCall::Refuse(const absl::Status& status) {
+  // A request that is not well-formed has no name here.
+  Log(LogLevel::kInfo, "subscription refused",
+      {{"subscriber", request_.subscriber_name}, {"peer", peer_}, {"reason", ReasonText(status)}});
+  Finish(status);
 }
 
 void SubscribeCall::Start(Subscription::Options options) {
   log_id_ = options.log_id;
   const uint64_t start = options.start.sequence;
   subscription_.emplace(context_.fan_out, std::move(options));
-  stats_ = context_.metrics.StreamOpened(request_.subscriber_name, start);
+  record_ = context_.streams.Open({request_.subscriber_name, peer_, request_.shown_filter, subscription_->filter(),
+                                   subscription_->position(), context_.clock.Now()});
+  delivered_ = &context_.metrics.DeliveredEvents(request_.subscriber_name);
   Log(LogLevel::kInfo, "subscription started",
       {{"subscriber", request_.subscriber_name}, {"peer", peer_}, {"sequence", start}});
   if (context_.max_stream_age != absl::InfiniteDuration()) {
@@ -190,9 +206,10 @@ void SubscribeCall::Pump() {
   }
   if (reading_history_) return;
   Subscription::Step step = subscription_->Next();
-  stats_->position.store(subscription_->position().sequence, std::memory_order_relaxed);
-  if (auto* batch = std::get_if<Subscription::Batch>(&step)) {
-    stats_->delivered->Increment(static_cast<double>(batch->events));
+  auto* const batch = std::get_if<Subscription::Batch>(&step);
+  record_->Examined(subscription_->position(), batch != nullptr ? batch->events : 0, subscription_->live());
+  if (batch != nullptr) {
+    delivered_->Increment(static_cast<double>(batch->events));
     Write(std::move(batch->message));
   } else if (std::holds_alternative<Subscription::CaughtUp>(step)) {
     v1::SubscribeResponse response;
@@ -239,6 +256,7 @@ void SubscribeCall::OnPublished() { Pump(); }
 
 void SubscribeCall::OnWritten(bool ok) {
   writing_ = false;
+  record_->WriteEnded();
   if (!ok) {
     // The peer is gone or the call was cancelled: the done tag follows.
     finishing_ = over_ = true;
@@ -249,7 +267,10 @@ void SubscribeCall::OnWritten(bool ok) {
   Pump();
 }
 
-void SubscribeCall::OnFinished(bool) { over_ = true; }
+void SubscribeCall::OnFinished(bool) {
+  over_ = true;
+  if (record_ != nullptr) record_->WriteEnded();
+}
 
 void SubscribeCall::OnDone(bool) {
   finishing_ = over_ = true;
@@ -278,7 +299,7 @@ void SubscribeCall::Cut() {
   end_reason_ = "SLOW_SUBSCRIBER";
   context_.metrics.SlowSubscriber();
   Log(LogLevel::kWarning, "subscriber stopped reading; its stream is cut",
-      {{"subscriber", request_.subscriber_name}, {"peer", peer_}, {"sequence", sequence}});
+      {{"subscriber", request_.subscriber_name}, {"peer", peer_}, {"sequence", sequence}, {"reason", end_reason_}});
   const std::string text =
       absl::StrCat("SLOW_SUBSCRIBER: the peer took nothing for ", absl::FormatDuration(context_.write_stall_timeout),
                    "; sent up to sequence ", sequence, "; handle events faster, or resume from the last position");
@@ -304,6 +325,7 @@ void SubscribeCall::Write(std::vector<grpc::Slice> message) {
   const grpc::ByteBuffer buffer(message.data(), message.size());
   writing_ = true;
   last_sent_ = std::chrono::steady_clock::now();
+  record_->WriteBegan(last_sent_);
   thread_.StopWaiting(this);
   writer_.Write(buffer, written_.Begin());
   SetNextDeadline();
@@ -330,13 +352,11 @@ void SubscribeCall::GoAway(const std::string& reason, absl::Duration reconnect_a
 void SubscribeCall::Finish(const absl::Status& status) {
   if (finishing_) return;
   finishing_ = true;
-  if (subscription_.has_value()) {
-    const auto reason = ReasonOf(status);
-    end_reason_ = status.ok() ? "the bound was reached" : reason.has_value() ? reason->reason() : status.ToString();
-  }
+  end_reason_ = status.ok() ? "the bound was reached" : ReasonText(status);
   thread_.StopWaiting(this);
   writer_.Finish(ToGrpcStatus(status), finished_.Begin());
   last_sent_ = std::chrono::steady_clock::now();
+  if (record_ != nullptr) record_->WriteBegan(last_sent_);
   SetNextDeadline();
 }
 

@@ -5,6 +5,7 @@
 #include <grpcpp/server_context.h>
 #include <grpcpp/support/async_stream.h>
 #include <grpcpp/support/byte_buffer.h>
+#include <prometheus/counter.h>
 
 #include <chrono>
 #include <memory>
@@ -18,6 +19,7 @@
 #include "server/rpc/call_context.h"
 #include "server/rpc/event_service.h"
 #include "server/rpc/queue_thread.h"
+#include "server/rpc/stream_record.h"
 #include "server/rpc/subscribe_request.h"
 #include "server/stream/subscription.h"
 
@@ -75,6 +77,8 @@ class SubscribeCall final : private QueueThread::Waiter, private QueueThread::Ti
   // From a well-formed request to a running subscription.
   absl::Status Open();
   void OnResolved(absl::StatusOr<Subscription::Options> options);
+  // Ends a call that does not become a stream.
+  void Refuse(const absl::Status& status);
   void Start(Subscription::Options options);
 
   // Takes steps of the subscription until something is under way or there is nothing to do.
@@ -113,7 +117,8 @@ class SubscribeCall final : private QueueThread::Waiter, private QueueThread::Ti
   CheckedSubscribe request_;
   std::optional<Subscription> subscription_;
   std::string log_id_;
-  std::shared_ptr<StreamStats> stats_;
+  std::shared_ptr<StreamRecord> record_;
+  prometheus::Counter* delivered_ = nullptr;
   bool open_ = false;  // counted in context_.open_streams and in the registry
   bool writing_ = false;
   bool reading_history_ = false;

@@ -11,6 +11,7 @@
 #include "server/rpc/quarantine_calls.h"
 #include "server/rpc/quarantine_retry.h"
 #include "server/rpc/status_table.h"
+#include "server/rpc/subscriber_list.h"
 #include "server/rpc/unary_call.h"
 
 namespace refund_relay {
@@ -46,12 +47,6 @@ auto OnHistoryThread(CallContext& context, Lookup lookup) {
         [&request, lookup, shared_answer](EventLog& log) { (*shared_answer)(lookup(request, log)); });
     if (!queued) (*shared_answer)(absl::ResourceExhaustedError("too many reads of history wait; try again later"));
   };
-}
-
-template <typename Request, typename Response>
-auto NotBuiltYet(const std::string& rpc) {
-  return
-      [rpc](const Request&, typename UnaryMethod<Request, Response>::Answer answer) { answer(NotBuiltYetError(rpc)); };
 }
 
 template <typename Request, typename Response>
@@ -114,6 +109,10 @@ std::vector<std::function<void(QueueThread&)>> BindUnaryMethods(EventService& ev
   const auto list_events = [&context](const v1::ListEventsRequest& request, EventLog& log) {
     return ListEvents(request, context.clock.Now(), log);
   };
+  const auto list_subscribers = [&context](const v1::ListSubscribersRequest& request, EventLog& log) {
+    return ListSubscribers(request, {context.streams, context.positions, context.write_stall_timeout},
+                           context.clock.Now(), log);
+  };
   const auto get_log_info = [&context](const v1::GetLogInfoRequest&,
                                        UnaryMethod<v1::GetLogInfoRequest, v1::GetLogInfoResponse>::Answer answer) {
     v1::GetLogInfoResponse response = GetLogInfo(context.log);
@@ -156,7 +155,7 @@ std::vector<std::function<void(QueueThread&)>> BindUnaryMethods(EventService& ev
           events, &EventService::RequestGetCommittedPosition, get_position),
       Bind<AdminService, v1::ListSubscribersRequest, v1::ListSubscribersResponse>(
           admin, &AdminService::RequestListSubscribers,
-          NotBuiltYet<v1::ListSubscribersRequest, v1::ListSubscribersResponse>("ListSubscribers")),
+          OnHistoryThread<v1::ListSubscribersRequest, v1::ListSubscribersResponse>(context, list_subscribers)),
       Bind<AdminService, v1::DeleteCommittedPositionRequest, v1::DeleteCommittedPositionResponse>(
           admin, &AdminService::RequestDeleteCommittedPosition, DeletePositionHandler(context)),
       Bind<AdminService, v1::ListQuarantinedWebhooksRequest, v1::ListQuarantinedWebhooksResponse>(

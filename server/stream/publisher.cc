@@ -66,7 +66,7 @@ void Publisher::Publish(const refundrelay::v1::RefundEvent& event, std::string_v
       Compare(std::move(incoming), outcome->sequence, std::move(done));
     }
   };
-  log_.Append(ToNewEvent(event), std::move(appended));
+  log_.Append(ToNewEvent(event), appends_.Begin(std::move(appended)));
 }
 
 void Publisher::Compare(Incoming incoming, uint64_t sequence, PublishDone done) {

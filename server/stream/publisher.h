@@ -13,6 +13,7 @@
 #include "refundrelay/v1/refund_event.pb.h"
 #include "server/log/event_log.h"
 #include "server/log/quarantine.h"
+#include "server/stream/append_count.h"
 #include "server/stream/history_reader.h"
 
 namespace refund_relay {
@@ -49,6 +50,9 @@ class Publisher {
   // asks it before it finds fault with a webhook: while the server itself cannot serve, that is the answer.
   absl::Status CheckAdmission();
 
+  // The appends that came this way.
+  const AppendCount& appends() const { return appends_; }
+
   // Refuses everything from now on. What was admitted before is still answered.
   void StartDraining() { draining_.store(true, std::memory_order_relaxed); }
 
@@ -59,6 +63,7 @@ class Publisher {
   EventLog& log_;
   Quarantine& quarantine_;
   HistoryReader& history_;
+  AppendCount appends_;
   std::atomic<bool> draining_ = false;
 };
 

@@ -53,7 +53,7 @@ class QuarantineTest : public ::testing::TestWithParam<std::string> {
       options.storage = server_->StopAndTakeStorage();
     }
     server_.reset();
-    if (options.storage.log == nullptr) {
+    if (!options.storage.has_value()) {
       StorageOptions storage;
       storage.log = GetParam();
       storage.data_dir = dir_.path();
@@ -165,7 +165,7 @@ TEST_P(QuarantineTest, ANewerBuildRetriesWhatAnOlderOneCouldNotRead) {
     EXPECT_EQ(results[i].event_id(), Events()[i + 1].event_id());
   }
   EXPECT_EQ(List().webhooks_size(), 0);
-  EXPECT_EQ(server_->storage().quarantine->Info().promoted, 3u);
+  EXPECT_EQ(server_->promotions().stored(), 3u);
 }
 
 TEST_P(QuarantineTest, APromotedEventKeepsWhenItFirstCameAndItsTrace) {

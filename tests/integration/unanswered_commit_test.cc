@@ -40,7 +40,7 @@ TEST(UnansweredCommitTest, AStopAnswersTheCallAndDoesNotWaitForTheDisk) {
   StorageOptions memory;
   memory.log = "memory";
   options.storage = *OpenStorage(memory);
-  options.storage.positions = &positions;
+  options.storage->positions = &positions;
   StreamingServer server(std::move(options));
   const auto stub = server.NewStub();
   refundrelay::v1::CommitPositionRequest request;

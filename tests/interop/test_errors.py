@@ -6,7 +6,6 @@ import unittest
 import grpc
 from google.protobuf import duration_pb2
 from google.protobuf import timestamp_pb2
-from refundrelay.v1 import admin_service_pb2 as admin
 from refundrelay.v1 import refund_event_service_pb2 as service
 
 import webhooks
@@ -73,20 +72,6 @@ class ErrorsTest(unittest.TestCase):
         self.expect(error(log_id=self.log.log_id, sequence=2, event_hash=12345), failed, "POSITION_MISMATCH")
         self.expect(error(log_id="another-log", sequence=2), failed, "LOG_ID_CHANGED")
         self.expect(error(log_id="another-log", sequence=0), failed, "LOG_ID_CHANGED")
-
-    def test_what_a_later_version_brings_is_unimplemented_by_name(self):
-        stub = self.relay.admin()
-        for word, call in {
-            "refund_id": lambda: error_of(self.events.ListEvents, service.ListEventsRequest(refund_id="1")),
-            "payment_gateway_refund_id": lambda: error_of(
-                self.events.ListEvents, service.ListEventsRequest(payment_gateway_refund_id="1")
-            ),
-            "ListSubscribers": lambda: error_of(stub.ListSubscribers, admin.ListSubscribersRequest()),
-        }.items():
-            with self.subTest(word):
-                error = call()
-                self.assertEqual(grpc.StatusCode.UNIMPLEMENTED, error.code, error.text)
-                self.assertIn(word, error.text)
 
     def test_get_event(self):
         get = self.events.GetEvent

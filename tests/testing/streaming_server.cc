@@ -3,9 +3,11 @@
 #include <grpcpp/create_channel.h>
 
 #include <chrono>
+#include <thread>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/synchronization/notification.h"
 #include "gtest/gtest.h"
 #include "server/rpc/position_check.h"
 #include "tests/testing/test_events.h"
@@ -16,27 +18,31 @@ namespace {
 // Nothing here takes near as long: a stream that gives nothing for this long has hung.
 constexpr std::chrono::seconds kHung{60};
 
-Storage OrMemory(Storage storage) {
-  if (storage.log != nullptr) return storage;
+Storage OrInMemory(std::optional<Storage> storage) {
+  if (storage.has_value()) return *std::move(storage);
   StorageOptions options;
   options.log = "memory";
-  return *OpenStorage(options);
+  absl::StatusOr<Storage> opened = OpenStorage(options);
+  EXPECT_TRUE(opened.ok()) << opened.status();
+  return *std::move(opened);
 }
 
 }  // namespace
 
 StreamingServer::StreamingServer(Options options)
-    : storage_(OrMemory(std::move(options.storage))),
+    : storage_(OrInMemory(std::move(options.storage))),
       fan_out_(options.fan_out),
-      metrics_(registry_, fan_out_),
-      history_(log(), options.history_threads) {
-  for (NewEvent& event : options.stored) AppendOrFail(log(), std::move(event));
-  fan_out_.Start(log());
+      metrics_(registry_, fan_out_, streams_, Clock::System()),
+      history_(*storage_.log, options.history_threads) {
+  for (NewEvent& event : options.stored) AppendOrFail(*storage_.log, std::move(event));
+  fan_out_.Start(*storage_.log);
+  metrics_.LogOpened(history_, *storage_.positions);
   options.grpc.address = "127.0.0.1:0";
   options.grpc.server_instance = "test-instance";
   options.grpc.server_version = "test-version";
-  auto server = GrpcServer::Start(options.grpc, {log(), *storage_.positions, *storage_.quarantine, fan_out_, history_,
-                                                 metrics_, Clock::System(), options.parse});
+  auto server =
+      GrpcServer::Start(options.grpc, {*storage_.log, *storage_.positions, *storage_.quarantine, fan_out_, history_,
+                                       promotions_, streams_, metrics_, Clock::System(), options.parse});
   EXPECT_TRUE(server.ok()) << server.status();
   server_ = *std::move(server);
 }
@@ -54,14 +60,57 @@ StreamingServer::~StreamingServer() {
   EXPECT_TRUE(closed.ok()) << closed;
 }
 
+void StreamingServer::CommitAndWait(const std::string& subscriber_name, uint64_t sequence,
+                                    const refundrelay::v1::EventFilter& filter) {
+  const absl::StatusOr<LogPosition> position = storage_.log->PositionAt(sequence);
+  EXPECT_TRUE(position.ok()) << position.status();
+  absl::Notification answered;
+  absl::StatusOr<uint64_t> version;
+  storage_.positions->Commit({subscriber_name, *position, filter.SerializeAsString(), std::nullopt},
+                             [&](absl::StatusOr<uint64_t> result) {
+                               version = std::move(result);
+                               answered.Notify();
+                             });
+  answered.WaitForNotification();
+  EXPECT_TRUE(version.ok()) << version.status();
+}
+
+void StreamingServer::AwaitOpenStreams(size_t count) {
+  const absl::Time deadline = absl::Now() + absl::FromChrono(kHung);
+  while (streams_.List().size() != count && absl::Now() < deadline) std::this_thread::yield();
+  EXPECT_EQ(streams_.List().size(), count);
+  EXPECT_EQ(Metric("refund_relay_subscriber_streams"), static_cast<double>(count));
+}
+
+double StreamingServer::Metric(const std::string& name, const std::string& subscriber) {
+  std::vector<prometheus::MetricFamily> families = registry_.Collect();
+  for (prometheus::MetricFamily& family : metrics_.Collect()) families.push_back(std::move(family));
+  for (const prometheus::MetricFamily& family : families) {
+    if (family.name != name) continue;
+    for (const prometheus::ClientMetric& metric : family.metric) {
+      const bool is_it =
+          subscriber.empty() ? metric.label.empty() : metric.label.size() == 1 && metric.label[0].value == subscriber;
+      if (is_it) return family.type == prometheus::MetricType::Counter ? metric.counter.value : metric.gauge.value;
+    }
+  }
+  ADD_FAILURE() << "no series " << name << " of \"" << subscriber << "\"";
+  return 0;
+}
+
 std::string StreamingServer::address() const { return absl::StrCat("127.0.0.1:", server_->port()); }
 
 std::unique_ptr<refundrelay::v1::RefundEventService::Stub> StreamingServer::NewStub() const {
+  return refundrelay::v1::RefundEventService::NewStub(NewChannel());
+}
+
+std::shared_ptr<grpc::Channel> StreamingServer::NewChannel() const {
   grpc::ChannelArguments arguments;
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
   arguments.SetMaxReceiveMessageSize(-1);
-  return refundrelay::v1::RefundEventService::NewStub(
-      grpc::CreateCustomChannel(address(), grpc::InsecureChannelCredentials(), arguments));
+  // What a client takes in before it reads: little, and always the same.
+  arguments.SetInt(GRPC_ARG_HTTP2_BDP_PROBE, 0);
+  arguments.SetInt(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, 64 << 10);
+  return grpc::CreateCustomChannel(address(), grpc::InsecureChannelCredentials(), arguments);
 }
 
 refundrelay::v1::Position StreamingServer::PositionAt(uint64_t sequence) {

@@ -7,6 +7,7 @@
 #include <prometheus/registry.h>
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,7 @@
 #include "server/log/open_storage.h"
 #include "server/rpc/grpc_server.h"
 #include "server/rpc/rpc_metrics.h"
+#include "server/rpc/stream_registry.h"
 #include "server/stream/fan_out.h"
 #include "server/stream/history_reader.h"
 #include "server/translate/webhook_parser.h"
@@ -27,7 +29,7 @@ class StreamingServer {
     GrpcServer::Options grpc = {};
     FanOut::Options fan_out = {};
     int history_threads = 2;
-    Storage storage = {};  // that of a MemoryEventLog if it has no log
+    std::optional<Storage> storage = std::nullopt;  // in memory if unset
     ParseFunction parse = ParseWebhook;
     std::vector<NewEvent> stored = {};  // appended before the server starts, so that they are history
   };
@@ -40,10 +42,23 @@ class StreamingServer {
 
   EventLog& log() { return *storage_.log; }
   Storage& storage() { return storage_; }
+  PositionStore& positions() { return *storage_.positions; }
   FanOut& fan_out() { return fan_out_; }
+  StreamRegistry& streams() { return streams_; }
   RpcMetrics& metrics() { return metrics_; }
+  HistoryReader& history() { return history_; }
+  prometheus::Registry& registry() { return registry_; }
+  AppendCount& promotions() { return promotions_; }
+  // Commits the position at `sequence` under a name.
+  void CommitAndWait(const std::string& subscriber_name, uint64_t sequence,
+                     const refundrelay::v1::EventFilter& filter = {});
+  // Streams that ended leave the registry in their own time: waits until `count` are there.
+  void AwaitOpenStreams(size_t count);
+  // The value of one series; fails the test when it is not there.
+  double Metric(const std::string& name, const std::string& subscriber = "");
   GrpcServer& server() { return *server_; }
-  // A stub on a connection of its own.
+  // A connection of its own, and a stub on one.
+  std::shared_ptr<grpc::Channel> NewChannel() const;
   std::unique_ptr<refundrelay::v1::RefundEventService::Stub> NewStub() const;
   std::string address() const;
   refundrelay::v1::Position PositionAt(uint64_t sequence);
@@ -52,8 +67,10 @@ class StreamingServer {
   Storage storage_;
   prometheus::Registry registry_;
   FanOut fan_out_;
+  StreamRegistry streams_;
   RpcMetrics metrics_;
   HistoryReader history_;
+  AppendCount promotions_;
   std::unique_ptr<GrpcServer> server_;
 };
 

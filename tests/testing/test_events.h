@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "refundrelay/v1/refund_event.pb.h"
 #include "server/log/event_log.h"
@@ -17,6 +18,9 @@ refundrelay::v1::RefundEvent MakeRefundEvent(uint64_t number, const std::string&
 // The same, ready to append.
 NewEvent MakeNewEvent(uint64_t number, const std::string& event_name = "refunded.pass",
                       const std::string& client_id = "client-a");
+
+// Events 1 to `count` of 64 KiB each: a thousand are far more than windows and transport buffers hold.
+std::vector<NewEvent> MakeLargeEvents(uint64_t count);
 
 // Appends and waits for the outcome; it must be OK and no duplicate. Returns the sequence.
 uint64_t AppendOrFail(EventLog& log, NewEvent event);
