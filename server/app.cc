@@ -183,6 +183,8 @@ absl::Status App::OpenLog() {
       metrics_.registry(), LossAudit::Parts{*storage_.log, *history_, streams_, publisher_->appends(), promotions_,
                                             [this] { return ingress_metrics_.AcceptedAnswers(); }});
   log_ = storage_.log.get();
+  StartRetention();
+  StartBackups();
   return absl::OkStatus();
 }
 
@@ -197,6 +199,30 @@ absl::StatusOr<Storage> App::OpenStorageUnlessStopped(const StorageOptions& opti
   absl::MutexLock lock(&mutex_);
   opening_log_ = false;
   return storage;
+}
+
+void App::StartBackups() {
+  if (config_.backup_interval == absl::ZeroDuration()) return;
+  BackupSchedule::Options options;
+  options.database = LogDatabasePath(config_.data_dir);
+  options.log_id = storage_.log->Info().log_id;
+  options.folder = config_.backup_dir;
+  options.interval = config_.backup_interval;
+  options.keep = config_.backup_keep;
+  backups_ = std::make_unique<BackupSchedule>(metrics_.registry(), std::move(options));
+  backups_->Start();
+}
+
+void App::StartRetention() {
+  expired_events_ = std::make_unique<ExpiredEvents>(metrics_.registry(), *storage_.positions);
+  Retention::Options options;
+  options.age = config_.retention_age;
+  options.max_bytes = config_.retention_bytes;
+  options.dedupe_age = config_.dedupe_age;
+  options.metrics = &log_metrics_;
+  options.trimmed = [this](absl::Span<const TrimmedEvent> events) { expired_events_->Add(events); };
+  retention_ = std::make_unique<Retention>(*storage_.log, std::move(options));
+  retention_->Start();
 }
 
 absl::Status App::StartGrpc() {
@@ -288,6 +314,8 @@ void App::Stop() {
   const bool requests_finished = ingress_->Stop(deadline);
   stop_grpc.join();
   history_->Stop();
+  retention_->Stop();
+  if (backups_ != nullptr) backups_->Stop();
   audit_->CompareIntake();  // once more, now that nothing is in flight
   const absl::Status closed = storage_.log->Close(std::max(deadline, absl::Now() + kLogCloseTimeout));
   log_ = nullptr;

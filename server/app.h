@@ -16,11 +16,14 @@
 #include "server/ingress/ingress_metrics.h"
 #include "server/log/log_metrics.h"
 #include "server/log/open_storage.h"
+#include "server/log/retention.h"
+#include "server/maintenance/backup_schedule.h"
 #include "server/ops/admin_server.h"
 #include "server/ops/file_watcher.h"
 #include "server/ops/grpc_liveness.h"
 #include "server/ops/metrics.h"
 #include "server/ops/ops_metrics.h"
+#include "server/rpc/expired_events.h"
 #include "server/rpc/grpc_server.h"
 #include "server/rpc/loss_audit.h"
 #include "server/rpc/rpc_metrics.h"
@@ -58,6 +61,8 @@ class App {
   absl::Status LoadCredentialFile(const std::string& path);
   absl::Status StartAdmin();
   absl::Status OpenLog();
+  void StartRetention();
+  void StartBackups();
   absl::Status StartGrpc();
   absl::Status StartIngress();
   absl::StatusOr<Storage> OpenStorageUnlessStopped(const StorageOptions& options);
@@ -92,6 +97,9 @@ class App {
   Storage storage_;
   // What the admin port may ask while the rest starts and stops.
   std::atomic<EventLog*> log_ = nullptr;
+  std::unique_ptr<ExpiredEvents> expired_events_;
+  std::unique_ptr<Retention> retention_;
+  std::unique_ptr<BackupSchedule> backups_;  // null unless asked for
   std::unique_ptr<HistoryReader> history_;
   std::unique_ptr<Publisher> publisher_;
   AppendCount promotions_;

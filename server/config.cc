@@ -23,10 +23,6 @@ constexpr char kVariablePrefix[] = "REFUND_RELAY_";
 constexpr int kUsageExitCode = 2;
 // Where refundctl finds the server: of no concern here, but often set in the same environment.
 constexpr std::string_view kVariableOfRefundctl = "REFUND_RELAY_ADDRESS";
-// Named by the contract but not built yet: whoever sets one must not believe that it works.
-constexpr std::string_view kVariablesNotBuiltYet[] = {"REFUND_RELAY_DEDUPE_AGE",
-                                                      "REFUND_RELAY_MAX_QUARANTINED_WEBHOOKS",
-                                                      "REFUND_RELAY_RETENTION_AGE", "REFUND_RELAY_RETENTION_BYTES"};
 
 // Reads flags and variables into a Config and remembers all that is wrong.
 class ConfigReader {
@@ -45,10 +41,6 @@ class ConfigReader {
     for (const auto& [name, value] : unknown) {
       // Kubernetes sets REFUND_RELAY_SERVICE_HOST, REFUND_RELAY_PORT_8080_TCP and the like for a Service of our name.
       if (absl::StrContains(name, "_SERVICE_") || absl::StrContains(name, "_PORT")) continue;
-      if (std::ranges::find(kVariablesNotBuiltYet, name) != std::end(kVariablesNotBuiltYet)) {
-        Wrong(absl::StrCat(name, ": this version does not have that setting yet; unset the variable"));
-        continue;
-      }
       config_.warnings.push_back(
           absl::StrCat("the environment variable ", name, " names no setting and has no effect"));
     }
@@ -125,6 +117,15 @@ void CheckTogether(Config& config, ConfigReader& reader) {
     config.warnings.emplace_back("--log=memory: every event is lost when the server stops");
     if (!config.data_dir.empty()) config.warnings.emplace_back("--data_dir has no effect with --log=memory");
   }
+  if (config.backup_interval > absl::ZeroDuration() && config.backup_dir.empty()) {
+    reader.Wrong("--backup_dir: not set; name the folder for the backups of --backup_interval");
+  }
+  if (config.backup_interval > absl::ZeroDuration() && config.log == LogKind::kMemory) {
+    reader.Wrong("--backup_interval: nothing can be backed up with --log=memory; use --log=sqlite, or leave it out");
+  }
+  if (config.backup_interval == absl::ZeroDuration() && !config.backup_dir.empty()) {
+    config.warnings.emplace_back("--backup_dir has no effect without --backup_interval");
+  }
   if (!config.grpc_address.IsLoopback() && !config.allow_insecure_grpc) {
     reader.Wrong(absl::StrCat("--grpc_address: ", config.grpc_address.ToString(),
                               " is reached by other machines, and gRPC is plain text without authentication; listen on "
@@ -135,7 +136,9 @@ void CheckTogether(Config& config, ConfigReader& reader) {
 std::string HelpText() {
   std::string text =
       "refund-relay takes refund webhooks, stores them and streams them to subscribers over gRPC.\n\n"
-      "Usage: refund-relay --data_dir=FOLDER --webhook_secret_files=FILE [flags]\n\n"
+      "Usage: refund-relay --data_dir=FOLDER --webhook_secret_files=FILE [flags]\n"
+      "       refund-relay verify --help    checks a log or a backup\n"
+      "       refund-relay backup --help    takes a backup beside a running server\n\n"
       "Each flag can also be set in the environment, --data_dir as REFUND_RELAY_DATA_DIR; the command line wins.\n"
       "Booleans: --name or --noname. Exit codes: 0 stopped in order, 1 failed, 2 wrong flags, 3 stopped at once by a\n"
       "second signal. SIGTERM or SIGINT stops it in order; SIGHUP reads the files with credentials again at once.\n\n"

@@ -29,6 +29,12 @@ struct Config {
   std::string data_dir;  // never empty with kSqlite
   LogKind log = LogKind::kSqlite;
   bool allow_network_filesystem = false;
+  absl::Duration retention_age = absl::Hours(24 * 30);    // zero = for ever
+  uint64_t retention_bytes = 0;                           // 0 = no limit
+  absl::Duration dedupe_age = absl::ZeroDuration();       // zero = for ever
+  absl::Duration backup_interval = absl::ZeroDuration();  // zero = never
+  std::string backup_dir;                                 // never empty with an interval
+  size_t backup_keep = 7;
 
   std::vector<std::string> webhook_secret_files;  // at least one file here or in the next: fail closed
   std::vector<std::string> webhook_basic_files;

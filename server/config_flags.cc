@@ -13,6 +13,8 @@
 namespace refund_relay {
 namespace {
 
+constexpr absl::Duration kLongestAge = absl::Hours(24 * 365 * 100);
+constexpr size_t kMostBackups = 10'000;
 constexpr size_t kMaxThreads = 256;
 constexpr size_t kMaxConnections = 1'000'000;
 // An event must fit into the 4 MiB that gRPC clients take by default, and a webhook of many small unknown members grows
@@ -146,6 +148,26 @@ std::vector<ConfigFlag> MakeFlags() {
              "What stores the events. memory is for trials: it loses all of them when the server stops."),
       Bool("allow_network_filesystem", &Config::allow_network_filesystem,
            "Accept a --data_dir on a network file system, whose syncs and locks are often not to be trusted."),
+      Time("retention_age", &Config::retention_age, absl::ZeroDuration(), kLongestAge,
+           "Events are deleted when they are so much older than the newest one; 0 = never."),
+      Number<uint64_t>("retention_bytes", &Config::retention_bytes, 0, std::numeric_limits<int64_t>::max(),
+                       "The oldest events are deleted while the log uses more than this; 0 = no limit."),
+      Time("dedupe_age", &Config::dedupe_age, absl::ZeroDuration(), kLongestAge,
+           "A webhook that comes again is a duplicate for at least so long, while its event is stored always; 0 = for "
+           "ever."),
+      Time("backup_interval", &Config::backup_interval, absl::ZeroDuration(), kLongestAge,
+           "How often a backup is taken into --backup_dir; 0 = never."),
+      {.name = "backup_dir",
+       .help = "The folder for backups, best on another disk; created if missing.",
+       .accepts = "a path",
+       .set =
+           [](const std::string& text, Config& config) {
+             config.backup_dir = text;
+             return !text.empty();
+           },
+       .show = [](const Config& config) { return config.backup_dir; }},
+      Number<size_t>("backup_keep", &Config::backup_keep, 1, kMostBackups,
+                     "So many of the newest backups are kept; older ones are deleted."),
       Files("webhook_secret_files", &Config::webhook_secret_files,
             "Files with the secrets that sign webhooks, one a line; read again when they change."),
       Files(

@@ -1,6 +1,9 @@
 // refund-relay: takes refund webhooks over HTTP, stores them durably and streams them over gRPC.
+#include <optional>
+
 #include "server/app.h"
 #include "server/config.h"
+#include "server/maintenance/maintenance_command.h"
 #include "server/ops/logging.h"
 #include "server/ops/signals.h"
 
@@ -8,6 +11,7 @@ int main(int argc, char** argv) {
   using refund_relay::Log;
   using refund_relay::LogLevel;
 
+  if (const std::optional<int> exit_code = refund_relay::RunMaintenanceCommand(argc, argv)) return *exit_code;
   refund_relay::BlockSignals();
   refund_relay::App app(refund_relay::LoadConfigOrExit(argc, argv));
   refund_relay::SignalThread signals({[&app] { app.RequestStop(); }, [&app] { app.RequestReload(); }});

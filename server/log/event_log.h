@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/functional/any_invocable.h"
 #include "absl/functional/function_ref.h"
@@ -64,10 +65,47 @@ struct ReadLimits {
   size_t max_scanned = 4096;   // events looked at, matching or not
 };
 
+// Which of a refund's ids is looked for.
+enum class RefundIdKind { kRefundId, kPaymentGatewayRefundId };
+
+// Most events, and most ids, that one step of trimming deletes: what an append may have to wait for.
+inline constexpr size_t kTrimStepEvents = 256;
+
+// What one step of trimming may delete. Oldest first, and never more than `max_events` events and as many ids.
+struct TrimRequest {
+  absl::Time stored_before = absl::InfinitePast();  // events stored before this
+  uint64_t max_bytes = 0;  // 0 = any. Events while the log uses more than this, but never the newest one
+  // Ids of deleted events, once all events that `mark_interval` joins with theirs were stored before this.
+  absl::Time forget_before = absl::InfinitePast();
+  absl::Duration mark_interval = absl::Hours(1);  // how exactly the age of ids is remembered
+  size_t max_events = kTrimStepEvents;
+};
+
+// An event that retention has deleted. The columns are empty if the record was damaged.
+struct TrimmedEvent {
+  uint64_t sequence = 0;
+  std::string event_name;
+  std::string client_id;
+};
+
+struct TrimOutcome {
+  std::vector<TrimmedEvent> events;  // in sequence order
+  size_t forgotten_ids = 0;
+  bool more = false;  // another step with the same request may find work
+};
+
 struct FoundEvent {
   uint64_t sequence = 0;
   absl::Time stored_at;
   std::string event;  // an encoded RefundEvent
+};
+
+// The log that a restored backup was taken of. Its positions at or below `last_sequence` are positions of this log too.
+struct RestoredFrom {
+  std::string log_id;
+  uint64_t last_sequence = 0;
+
+  friend bool operator==(const RestoredFrom&, const RestoredFrom&) = default;
 };
 
 // What the log holds. `first_sequence` is `last.sequence + 1` when it holds no event.
@@ -81,6 +119,7 @@ struct LogInfo {
   uint64_t wal_bytes = 0;
   size_t queued_events = 0;  // appends that wait for the writer
   size_t queue_limit_events = 0;
+  std::optional<RestoredFrom> restored_from;  // unset unless it is a restored backup
 };
 
 // Thread safety: every method may be called from any thread, except that `StartTail` is called once and `Close` after
@@ -88,6 +127,7 @@ struct LogInfo {
 class EventLog {
  public:
   using AppendDone = absl::AnyInvocable<void(absl::StatusOr<AppendOutcome>)>;
+  using TrimDone = absl::AnyInvocable<void(absl::StatusOr<TrimOutcome>)>;
   // One commit's events, in order; never empty.
   using TailVisitor = absl::AnyInvocable<void(absl::Span<const StoredEvent>)>;
 
@@ -139,6 +179,21 @@ class EventLog {
   // - NOT_FOUND, EVENT_UNKNOWN: it was never stored. EVENT_EXPIRED {sequence}: it was deleted by retention.
   // - DATA_LOSS, CHECKSUM {sequence}: it is damaged.
   virtual absl::StatusOr<FoundEvent> Find(std::string_view event_id) = 0;
+
+  // Visits the events of one refund, as Read visits those that match a filter, without a scan. `limits.max_scanned`
+  // does not count here; a look-up that has much to look through may end early, as the returned position tells.
+  //
+  // Errors are those of Read; DATA_LOSS when the first event found is damaged.
+  virtual absl::StatusOr<LogPosition> FindByRefund(RefundIdKind which, std::string_view id, LogPosition after,
+                                                   const ReadLimits& limits,
+                                                   absl::FunctionRef<void(const StoredEvent&)> visit) = 0;
+
+  // Deletes old events, one bounded step; shares the commits of appends. Positions within what was deleted expire, its
+  // ids stay until they are forgotten in turn: until then the same event again is a duplicate. Never blocks on storage;
+  // `done` is called once, as by Append, after the outcome is durable and Info tells it.
+  //
+  // Errors besides those of Append: DATA_LOSS: the oldest events are damaged too badly to be deleted; nothing was.
+  virtual void Trim(TrimRequest request, TrimDone done) = 0;
 
   // What the log holds, from memory: never blocks on storage.
   virtual LogInfo Info() = 0;

@@ -11,6 +11,10 @@ prometheus::Gauge& AddGauge(prometheus::Registry& registry, const std::string& n
   return prometheus::BuildGauge().Name(name).Help(help).Register(registry).Add({});
 }
 
+prometheus::Counter& AddCounter(prometheus::Registry& registry, const std::string& name, const std::string& help) {
+  return prometheus::BuildCounter().Name(name).Help(help).Register(registry).Add({});
+}
+
 Histogram& AddHistogram(prometheus::Registry& registry, const std::string& name, const std::string& help,
                         const Histogram::BucketBoundaries& boundaries) {
   return prometheus::BuildHistogram().Name(name).Help(help).Register(registry).Add({}, boundaries);
@@ -28,11 +32,8 @@ LogMetrics::LogMetrics(prometheus::Registry& registry)
       append_duration_seconds_(
           AddHistogram(registry, "refund_relay_append_duration_seconds", "From an append to its answer.",
                        {0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5})),
-      sync_failures_total_(prometheus::BuildCounter()
-                               .Name("refund_relay_sync_failures_total")
-                               .Help("Failed syncs; the server stops after the first one.")
-                               .Register(registry)
-                               .Add({})),
+      sync_failures_total_(AddCounter(registry, "refund_relay_sync_failures_total",
+                                      "Failed syncs; the server stops after the first one.")),
       append_queue_events_(
           AddGauge(registry, "refund_relay_append_queue_events", "Appends that wait for their answer.")),
       append_queue_limit_events_(AddGauge(registry, "refund_relay_append_queue_limit_events",
@@ -47,6 +48,12 @@ LogMetrics::LogMetrics(prometheus::Registry& registry)
           AddGauge(registry, "refund_relay_data_dir_free_bytes", "Free space where the log is stored.")),
       oldest_event_timestamp_seconds_(AddGauge(registry, "refund_relay_oldest_event_timestamp_seconds",
                                                "When the oldest stored event was stored; 0 when there is none.")),
+      retention_paused_(AddGauge(registry, "refund_relay_retention_paused",
+                                 "1 while retention deletes nothing because the clock cannot be trusted.")),
+      trimmed_events_total_(
+          AddCounter(registry, "refund_relay_trimmed_events_total", "Events that retention has deleted.")),
+      forgotten_ids_total_(AddCounter(registry, "refund_relay_forgotten_ids_total",
+                                      "Ids of deleted events that --dedupe_age has made unknown again.")),
       quarantined_webhooks_(
           AddGauge(registry, "refund_relay_quarantined_webhooks", "Webhooks in quarantine, for a person to decide.")),
       quarantined_webhooks_limit_(AddGauge(registry, "refund_relay_quarantined_webhooks_limit",
@@ -62,6 +69,13 @@ void LogMetrics::Answered(absl::Duration since_append) {
 }
 
 void LogMetrics::SyncFailed() { sync_failures_total_.Increment(); }
+
+void LogMetrics::RetentionPaused(bool paused) { retention_paused_.Set(paused ? 1 : 0); }
+
+void LogMetrics::Trimmed(size_t events, size_t ids) {
+  trimmed_events_total_.Increment(static_cast<double>(events));
+  forgotten_ids_total_.Increment(static_cast<double>(ids));
+}
 
 void LogMetrics::Refresh(const LogInfo& info, const QuarantineInfo& quarantine,
                          std::optional<uint64_t> data_dir_free_bytes) {

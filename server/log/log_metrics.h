@@ -28,6 +28,11 @@ class LogMetrics {
   void Answered(absl::Duration since_append);
   void SyncFailed();
 
+  // Whether retention does not trust the clock.
+  void RetentionPaused(bool paused);
+  // Retention deleted so many.
+  void Trimmed(size_t events, size_t ids);
+
   // Sets the gauges from what the log holds; call it before each scrape. `data_dir_free_bytes` is unset where the log
   // has no directory.
   void Refresh(const LogInfo& info, const QuarantineInfo& quarantine, std::optional<uint64_t> data_dir_free_bytes);
@@ -44,6 +49,9 @@ class LogMetrics {
   prometheus::Gauge& wal_bytes_;
   prometheus::Gauge& data_dir_free_bytes_;
   prometheus::Gauge& oldest_event_timestamp_seconds_;
+  prometheus::Gauge& retention_paused_;
+  prometheus::Counter& trimmed_events_total_;
+  prometheus::Counter& forgotten_ids_total_;
   prometheus::Gauge& quarantined_webhooks_;
   prometheus::Gauge& quarantined_webhooks_limit_;
   prometheus::Gauge& quarantine_oldest_timestamp_seconds_;

@@ -30,6 +30,12 @@ void LogTail::Publish(absl::Span<const StoredEvent> events) {
   visit_(events);
 }
 
+void LogTail::Trim(uint64_t first_sequence, std::optional<absl::Time> first_stored_at) {
+  absl::MutexLock lock(&mu_);
+  ends_.first_sequence = first_sequence;
+  ends_.first_stored_at = first_stored_at;
+}
+
 LogEnds LogTail::ends() {
   absl::MutexLock lock(&mu_);
   return ends_;

@@ -33,6 +33,9 @@ class LogTail {
   // Moves the end past `events`, one commit in order, and shows them to the follower.
   void Publish(absl::Span<const StoredEvent> events);
 
+  // Moves the start behind what was deleted. `first_stored_at` is unset when no event is left.
+  void Trim(uint64_t first_sequence, std::optional<absl::Time> first_stored_at);
+
   LogEnds ends();
 
  private:

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "server/log/event_log.h"
 #include "server/log/log_limits.h"
@@ -22,7 +23,7 @@ namespace refund_relay {
 class LogWriter;
 class MemoryEventStore;
 
-// Keeps the whole contract of EventLog but durability. Memory grows with every event: nothing is ever deleted.
+// Keeps the whole contract of EventLog but durability. Memory grows with every event that is not trimmed.
 class MemoryEventLog final : public EventLog {
  public:
   struct Options {
@@ -44,6 +45,10 @@ class MemoryEventLog final : public EventLog {
   absl::StatusOr<LogPosition> PositionBefore(absl::Time time) override;
   absl::StatusOr<absl::Time> StoredAt(uint64_t sequence) override;
   absl::StatusOr<FoundEvent> Find(std::string_view event_id) override;
+  absl::StatusOr<LogPosition> FindByRefund(RefundIdKind which, std::string_view id, LogPosition after,
+                                           const ReadLimits& limits,
+                                           absl::FunctionRef<void(const StoredEvent&)> visit) override;
+  void Trim(TrimRequest request, TrimDone done) override;
   LogInfo Info() override;
   absl::Status Health() override;
   absl::Status Close(absl::Time deadline) override;

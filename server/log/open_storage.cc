@@ -1,11 +1,13 @@
 #include "server/log/open_storage.h"
 
+#include <filesystem>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "server/log/data_dir.h"
 #include "server/log/memory_event_log.h"
 #include "server/log/sqlite_event_log.h"
+#include "server/log/sqlite_schema.h"
 
 namespace refund_relay {
 
@@ -44,6 +46,10 @@ absl::StatusOr<Storage> OpenStorage(const StorageOptions& options) {
   }
   return absl::InvalidArgumentError(
       absl::StrCat("--log=", options.log, " is no log; use sqlite (durable) or memory (forgets everything on exit)"));
+}
+
+std::string LogDatabasePath(const std::string& data_dir) {
+  return (std::filesystem::path(data_dir) / kDatabaseFile).string();
 }
 
 std::optional<uint64_t> DataDirFreeBytes(const std::string& data_dir) {

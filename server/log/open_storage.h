@@ -41,6 +41,9 @@ struct Storage {
 // Errors: INVALID_ARGUMENT for a name that is none, UNIMPLEMENTED for `jetstream`, and those of the log's own Open.
 absl::StatusOr<Storage> OpenStorage(const StorageOptions& options);
 
+// The file of a log of the kind `sqlite`.
+std::string LogDatabasePath(const std::string& data_dir);
+
 // Free bytes where `data_dir` is; nothing when that cannot be told.
 std::optional<uint64_t> DataDirFreeBytes(const std::string& data_dir);
 

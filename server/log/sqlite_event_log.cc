@@ -12,6 +12,7 @@
 #include "server/log/sqlite_position_rows.h"
 #include "server/log/sqlite_quarantine_rows.h"
 #include "server/log/sqlite_schema.h"
+#include "server/log/trim_command.h"
 #include "server/log/written_position_store.h"
 #include "server/log/written_quarantine.h"
 #include "server/ops/logging.h"
@@ -39,7 +40,8 @@ SqliteEventLog::SqliteEventLog(Options options, DataDir dir) : options_(std::mov
 absl::Status SqliteEventLog::Start() {
   absl::StatusOr<OpenedDatabase> opened = OpenDatabase(dir_, options_.vfs, options_.open_reader_wait);
   if (!opened.ok()) return opened.status();
-  log_id_ = opened->log_id;
+  log_id_ = opened->identity.log_id;
+  restored_from_ = opened->identity.restored_from;
   auto store =
       SqliteEventStore::Create(std::move(opened->writer), *options_.clock, tail_, [this] { checkpointer_->Wake(); });
   if (!store.ok()) return store.status();
@@ -143,6 +145,18 @@ absl::StatusOr<FoundEvent> SqliteEventLog::Find(std::string_view event_id) {
   return lease.get()->Find(event_id);
 }
 
+absl::StatusOr<LogPosition> SqliteEventLog::FindByRefund(RefundIdKind which, std::string_view id, LogPosition after,
+                                                         const ReadLimits& limits,
+                                                         absl::FunctionRef<void(const StoredEvent&)> visit) {
+  SqliteReaderPool::Lease lease(*readers_);
+  if (lease.get() == nullptr) return ClosedError();
+  return lease.get()->FindByRefund(which, id, after, limits, visit);
+}
+
+void SqliteEventLog::Trim(TrimRequest request, TrimDone done) {
+  writer_->Submit(std::make_unique<TrimCommand>(*store_, request, std::move(done)));
+}
+
 LogInfo SqliteEventLog::Info() {
   const LogEnds ends = tail_.ends();
   LogInfo info;
@@ -155,6 +169,7 @@ LogInfo SqliteEventLog::Info() {
   info.wal_bytes = checkpointer_->wal_bytes();
   info.queued_events = writer_->queued_events();
   info.queue_limit_events = options_.limits.queue_limit_events;
+  info.restored_from = restored_from_;
   return info;
 }
 

@@ -5,7 +5,9 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -72,6 +74,10 @@ class SqliteEventLog final : public EventLog {
   absl::StatusOr<LogPosition> PositionBefore(absl::Time time) override;
   absl::StatusOr<absl::Time> StoredAt(uint64_t sequence) override;
   absl::StatusOr<FoundEvent> Find(std::string_view event_id) override;
+  absl::StatusOr<LogPosition> FindByRefund(RefundIdKind which, std::string_view id, LogPosition after,
+                                           const ReadLimits& limits,
+                                           absl::FunctionRef<void(const StoredEvent&)> visit) override;
+  void Trim(TrimRequest request, TrimDone done) override;
   LogInfo Info() override;
   absl::Status Health() override;
   absl::Status Close(absl::Time deadline) override;
@@ -91,6 +97,7 @@ class SqliteEventLog final : public EventLog {
   // Destroyed from the bottom up: the threads first, the folder's lock last.
   DataDir dir_;
   std::string log_id_;
+  std::optional<RestoredFrom> restored_from_;
   LogTail tail_;
   std::unique_ptr<SqliteEventStore> store_;
   std::unique_ptr<SqlitePositionRows> position_rows_;

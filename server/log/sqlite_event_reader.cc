@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/log/read_errors.h"
+#include "server/log/refund_index.h"
 #include "server/log/status_reason.h"
 
 namespace refund_relay {
@@ -14,6 +15,8 @@ namespace {
 
 // Readers wait for no writer; only for another process that locks the whole database for a moment.
 constexpr absl::Duration kReadLockWait = absl::Seconds(2);
+// Blocks that one look-up by refund reads at most, four million events; what more there is is left to the next.
+constexpr uint64_t kMaxBlocksPerLookUp = 4096;
 
 }  // namespace
 
@@ -57,6 +60,10 @@ absl::Status SqliteEventReader::Prepare() {
       {&select_bounds_, kSelectBounds},
       {&scan_, scan},
       {&select_id_, "SELECT sequence FROM event_ids WHERE event_id = ?1"},
+      {&select_bucket_, "SELECT entries FROM refund_index WHERE block = ?1 AND bucket = ?2"},
+      {&scan_refund_ids_, "SELECT sequence FROM events WHERE sequence > ?1 AND refund_id = ?2 ORDER BY sequence"},
+      {&scan_gateway_ids_,
+       "SELECT sequence FROM events WHERE sequence > ?1 AND payment_gateway_refund_id = ?2 ORDER BY sequence"},
   });
   if (!prepared.ok()) return prepared;
   return quarantine_.Prepare(db_);
@@ -75,21 +82,24 @@ absl::StatusOr<uint64_t> SqliteEventReader::HashAt(uint64_t sequence, const LogB
   return EventHash(scanned.record.event_id);
 }
 
+absl::Status SqliteEventReader::CheckStart(LogPosition after, const LogBounds& bounds) {
+  if (absl::Status valid = CheckPosition(after.sequence, bounds.first_sequence(), bounds.last_sequence); !valid.ok()) {
+    return valid;
+  }
+  if (after.event_hash == 0 || after.sequence == 0) return absl::OkStatus();
+  const absl::StatusOr<uint64_t> known = HashAt(after.sequence, bounds);
+  if (!known.ok()) return known.status();
+  if (*known != 0 && *known != after.event_hash) return PositionMismatchError(after.sequence);
+  return absl::OkStatus();
+}
+
 absl::StatusOr<LogPosition> SqliteEventReader::Read(LogPosition after, const EventFilter& filter,
                                                     const ReadLimits& limits,
                                                     absl::FunctionRef<void(const StoredEvent&)> visit) {
   Snapshot snapshot(*this);
   const absl::StatusOr<LogBounds> bounds = snapshot.Bounds();
   if (!bounds.ok()) return bounds.status();
-  if (absl::Status valid = CheckPosition(after.sequence, bounds->first_sequence(), bounds->last_sequence);
-      !valid.ok()) {
-    return valid;
-  }
-  if (after.event_hash != 0 && after.sequence != 0) {
-    const absl::StatusOr<uint64_t> known = HashAt(after.sequence, *bounds);
-    if (!known.ok()) return known.status();
-    if (*known != 0 && *known != after.event_hash) return PositionMismatchError(after.sequence);
-  }
+  if (absl::Status valid = CheckStart(after, *bounds); !valid.ok()) return valid;
 
   LogPosition scanned_to = after;
   size_t matched = 0;
@@ -200,6 +210,18 @@ absl::StatusOr<LogPosition> SqliteEventReader::PositionBefore(absl::Time time) {
   return LogPosition{low - 1, *hash};
 }
 
+absl::StatusOr<EventRecord> SqliteEventReader::RecordAt(uint64_t sequence) {
+  scan_.BindInt(1, static_cast<int64_t>(sequence - 1));
+  const absl::StatusOr<bool> row = scan_.Step();
+  if (absl::IsDataLoss(row.status())) return ChecksumError(sequence);
+  if (!row.ok()) return row.status();
+  if (!*row) return MissingRecordError(sequence);
+  const ScannedRecord found = ScanRecord(scan_);
+  if (found.record.sequence != sequence) return MissingRecordError(sequence);
+  if (!found.intact) return ChecksumError(sequence);
+  return found.record;
+}
+
 absl::StatusOr<FoundEvent> SqliteEventReader::Find(std::string_view event_id) {
   Snapshot snapshot(*this);
   const absl::StatusOr<LogBounds> bounds = snapshot.Bounds();
@@ -214,15 +236,83 @@ absl::StatusOr<FoundEvent> SqliteEventReader::Find(std::string_view event_id) {
     sequence = static_cast<uint64_t>(select_id_.Int(0));
   }
   if (sequence < bounds->first_sequence()) return EventExpiredError(sequence);
-  scan_.BindInt(1, static_cast<int64_t>(sequence - 1));
-  const absl::StatusOr<bool> row = scan_.Step();
-  if (absl::IsDataLoss(row.status())) return ChecksumError(sequence);
-  if (!row.ok()) return row.status();
-  if (!*row) return MissingRecordError(sequence);
-  const ScannedRecord found = ScanRecord(scan_);
-  if (found.record.sequence != sequence) return MissingRecordError(sequence);
-  if (!found.intact || found.record.event_id != event_id) return ChecksumError(sequence);
-  return FoundEvent{sequence, absl::FromUnixMicros(found.record.stored_at_micros), std::string(found.record.event)};
+  const absl::StatusOr<EventRecord> record = RecordAt(sequence);
+  if (!record.ok()) return record.status();
+  if (record->event_id != event_id) return ChecksumError(sequence);
+  return FoundEvent{sequence, absl::FromUnixMicros(record->stored_at_micros), std::string(record->event)};
+}
+
+absl::StatusOr<std::vector<uint64_t>> SqliteEventReader::CandidatesOf(RefundIdKind which, std::string_view id,
+                                                                      uint64_t after, const LogBounds& bounds,
+                                                                      uint64_t* through) {
+  std::vector<uint64_t> candidates;
+  const uint64_t hash = RefundIdHash(which, id);
+  const uint64_t full_blocks = FullRefundBlocks(bounds.last_sequence);
+  uint64_t block = FullRefundBlocks(after);  // that of after + 1
+  const uint64_t end = std::min(full_blocks, block + kMaxBlocksPerLookUp);
+  for (; block < end; ++block) {
+    StatementReset reset(select_bucket_);
+    select_bucket_.BindInt(1, static_cast<int64_t>(block));
+    select_bucket_.BindInt(2, static_cast<int64_t>(RefundBucket(hash)));
+    const absl::StatusOr<bool> row = select_bucket_.Step();
+    if (!row.ok()) return row.status();
+    if (!*row) continue;
+    ScanRefundBucket(select_bucket_.Bytes(0), block, [&](uint32_t fingerprint, uint64_t sequence) {
+      if (fingerprint == static_cast<uint32_t>(hash) && sequence > after) candidates.push_back(sequence);
+    });
+  }
+  if (block < full_blocks) {
+    *through = block * kRefundBlockEvents;
+    return candidates;
+  }
+  *through = bounds.last_sequence;
+  SqliteStatement& scan = which == RefundIdKind::kRefundId ? scan_refund_ids_ : scan_gateway_ids_;
+  StatementReset reset(scan);
+  scan.BindInt(1, static_cast<int64_t>(std::max(after, full_blocks * kRefundBlockEvents)));
+  scan.BindText(2, id);
+  for (auto row = scan.Step();; row = scan.Step()) {
+    if (!row.ok()) return row.status();
+    if (!*row) return candidates;
+    candidates.push_back(static_cast<uint64_t>(scan.Int(0)));
+  }
+}
+
+absl::StatusOr<LogPosition> SqliteEventReader::FindByRefund(RefundIdKind which, std::string_view id, LogPosition after,
+                                                            const ReadLimits& limits,
+                                                            absl::FunctionRef<void(const StoredEvent&)> visit) {
+  Snapshot snapshot(*this);
+  const absl::StatusOr<LogBounds> bounds = snapshot.Bounds();
+  if (!bounds.ok()) return bounds.status();
+  if (absl::Status valid = CheckStart(after, *bounds); !valid.ok()) return valid;
+  uint64_t through = after.sequence;
+  const auto candidates = CandidatesOf(which, id, after.sequence, *bounds, &through);
+  if (!candidates.ok()) return candidates.status();
+
+  size_t matched = 0;
+  size_t bytes = 0;
+  for (const uint64_t sequence : *candidates) {
+    StatementReset reset(scan_);
+    const absl::StatusOr<EventRecord> record = RecordAt(sequence);
+    bool full = matched >= std::max<size_t>(limits.max_events, 1);
+    if (record.ok()) {
+      const bool is_asked_for =
+          (which == RefundIdKind::kRefundId ? record->refund_id : record->payment_gateway_refund_id) == id;
+      if (!is_asked_for) continue;  // another id with the same hash
+      full = full || (matched > 0 && bytes + record->event.size() > limits.max_bytes);
+    } else if (!absl::IsDataLoss(record.status()) || matched == 0) {
+      return record.status();
+    }
+    if (full || !record.ok()) {  // what is damaged is told by the look-up that begins with it
+      through = sequence - 1;
+      break;
+    }
+    visit(record->View());
+    ++matched;
+    bytes += record->event.size();
+  }
+  const absl::StatusOr<uint64_t> hash = HashAt(through, *bounds);
+  if (!hash.ok()) return hash.status();
+  return LogPosition{through, *hash};
 }
 
 absl::StatusOr<std::unique_ptr<SqliteReaderPool>> SqliteReaderPool::Open(const std::string& path,

@@ -35,6 +35,8 @@ class SqliteEventReader {
   absl::StatusOr<LogPosition> PositionBefore(absl::Time time);
   absl::StatusOr<absl::Time> StoredAt(uint64_t sequence);
   absl::StatusOr<FoundEvent> Find(std::string_view event_id);
+  absl::StatusOr<LogPosition> FindByRefund(RefundIdKind which, std::string_view id, LogPosition after,
+                                           const ReadLimits& limits, absl::FunctionRef<void(const StoredEvent&)> visit);
   // As Quarantine::Read.
   absl::StatusOr<std::vector<QuarantinedWebhook>> ReadQuarantine(const QuarantineQuery& query);
 
@@ -42,6 +44,14 @@ class SqliteEventReader {
   explicit SqliteEventReader(SqliteConnection connection) : db_(std::move(connection)) {}
 
   absl::Status Prepare();
+  // OK when reading may start after `after`.
+  absl::Status CheckStart(LogPosition after, const LogBounds& bounds);
+  // The sequences after `after` that the index, or the events that it does not hold yet, give for an id; some may be of
+  // other ids. `through` is set to where the look-up ended.
+  absl::StatusOr<std::vector<uint64_t>> CandidatesOf(RefundIdKind which, std::string_view id, uint64_t after,
+                                                     const LogBounds& bounds, uint64_t* through);
+  // The record at `sequence`, whose views live until `scan_` is reset. DATA_LOSS when it is missing or damaged.
+  absl::StatusOr<EventRecord> RecordAt(uint64_t sequence);
   // The hash at `sequence`, which lies within `bounds` or just before; 0 where it is unknown.
   absl::StatusOr<uint64_t> HashAt(uint64_t sequence, const LogBounds& bounds);
   // The first intact record at `sequence` or above but not beyond `last`; `found.intact` is false when there is none.
@@ -58,6 +68,9 @@ class SqliteEventReader {
   SqliteStatement select_bounds_;
   SqliteStatement scan_;
   SqliteStatement select_id_;
+  SqliteStatement select_bucket_;
+  SqliteStatement scan_refund_ids_;
+  SqliteStatement scan_gateway_ids_;
   SqliteQuarantineReader quarantine_;
 
   friend class Snapshot;

@@ -25,6 +25,7 @@ absl::StatusOr<std::unique_ptr<SqliteEventStore>> SqliteEventStore::Create(Sqlit
       new SqliteEventStore(std::move(connection), clock, tail, std::move(committed)));
   if (absl::Status prepared = store->Prepare(); !prepared.ok()) return prepared;
   if (absl::Status found = store->FindEnds(); !found.ok()) return found;
+  if (absl::Status opened = store->OpenParts(); !opened.ok()) return opened;
   const auto record_frames = [](void* wal, sqlite3*, const char*, int frames) {
     *static_cast<Wal*>(wal) = {frames * kWalFrameBytes, true};
     return SQLITE_OK;
@@ -98,6 +99,18 @@ absl::Status SqliteEventStore::FindEnds() {
   return absl::OkStatus();
 }
 
+absl::Status SqliteEventStore::OpenParts() {
+  absl::StatusOr<std::unique_ptr<RefundIndexWriter>> index = RefundIndexWriter::Open(db_, last_sequence_);
+  if (!index.ok()) return index.status();
+  refund_index_ = *std::move(index);
+  AddPart(*refund_index_);
+  absl::StatusOr<std::unique_ptr<SqliteTrimmer>> trimmer = SqliteTrimmer::Open(db_, tail_, *refund_index_);
+  if (!trimmer.ok()) return trimmer.status();
+  trimmer_ = *std::move(trimmer);
+  AddPart(*trimmer_);
+  return absl::OkStatus();
+}
+
 absl::Status SqliteEventStore::Begin() {
   staged_.clear();
   for (CommitPart* const part : parts_) part->RolledBack();
@@ -128,6 +141,10 @@ absl::StatusOr<AppendOutcome> SqliteEventStore::Append(const NewEvent& event) {
                            event.event};
   BindRecord(insert_event_, record);
   if (absl::Status inserted = insert_event_.Run(); !inserted.ok()) return inserted;
+  if (absl::Status indexed = refund_index_->Add(sequence, event.refund_id, event.payment_gateway_refund_id);
+      !indexed.ok()) {
+    return indexed;
+  }
   staged_.push_back(record.View());
   return AppendOutcome{sequence, false};
 }

@@ -15,7 +15,10 @@
 #include "server/log/event_record.h"
 #include "server/log/log_tail.h"
 #include "server/log/log_writer.h"
+#include "server/log/refund_index.h"
 #include "server/log/sqlite_database.h"
+#include "server/log/sqlite_trimmer.h"
+#include "server/log/trim_command.h"
 #include "server/ops/clock.h"
 
 namespace refund_relay {
@@ -27,7 +30,7 @@ inline constexpr int64_t kRestartWalBytes = int64_t{40} << 20;
 inline constexpr int64_t kRestartRetryBytes = int64_t{4} << 20;
 
 // Not thread-safe: opened on any thread, then used by the writer's only.
-class SqliteEventStore final : public CommitStore, public EventAppender {
+class SqliteEventStore final : public CommitStore, public EventAppender, public EventTrimmer {
  public:
   // `tail` (set to the ends found) and `clock` must outlive the store; `committed` is called after each commit that
   // made the write-ahead log grow.
@@ -40,6 +43,9 @@ class SqliteEventStore final : public CommitStore, public EventAppender {
   SqliteConnection& connection() { return db_; }
 
   absl::StatusOr<AppendOutcome> Append(const NewEvent& event) override;
+  absl::Status Trim(const TrimRequest& request, absl::StatusOr<TrimOutcome>* outcome) override {
+    return trimmer_->Trim(request, last_sequence_, outcome);
+  }
 
   absl::Status Begin() override;
   absl::Status Commit() override;
@@ -57,12 +63,15 @@ class SqliteEventStore final : public CommitStore, public EventAppender {
 
   absl::Status Prepare();
   absl::Status FindEnds();
+  absl::Status OpenParts();
   absl::Status RestartWal();
 
   SqliteConnection db_;
   const Clock& clock_;
   LogTail& tail_;
   const std::function<void()> committed_;
+  std::unique_ptr<RefundIndexWriter> refund_index_;
+  std::unique_ptr<SqliteTrimmer> trimmer_;
   std::vector<CommitPart*> parts_;
 
   SqliteStatement begin_;

@@ -2,10 +2,16 @@
 
 #include <cstdint>
 #include <iterator>
+#include <optional>
+#include <string_view>
 #include <utility>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "server/log/event_record.h"
 #include "server/log/log_id.h"
+#include "server/log/refund_index.h"
+#include "server/ops/logging.h"
 
 namespace refund_relay {
 namespace {
@@ -32,6 +38,8 @@ constexpr char kVersion1[] = R"sql(
 )sql";
 
 // AUTOINCREMENT: an ordinal is never used again, so pages of a listing stay in order while webhooks come and go.
+// refund_index: see refund_index.h. trim_marks: every event up to `sequence` was stored at or before `stored_at`; what
+// tells the age of ids whose events are gone.
 constexpr char kVersion2[] = R"sql(
   CREATE TABLE positions (
     subscriber_name TEXT PRIMARY KEY,
@@ -53,6 +61,14 @@ constexpr char kVersion2[] = R"sql(
     times_received INTEGER NOT NULL,
     body BLOB NOT NULL
   );
+  CREATE TABLE refund_index (
+    block INTEGER NOT NULL,
+    bucket INTEGER NOT NULL,
+    entries BLOB NOT NULL,
+    PRIMARY KEY (block, bucket)
+  ) WITHOUT ROWID;
+  CREATE TABLE trim_marks (sequence INTEGER PRIMARY KEY, stored_at INTEGER NOT NULL);
+  INSERT INTO meta (key, value) VALUES ('forgotten_sequence', 0);
 )sql";
 
 // What each version adds to the one before; a new database goes through all of them.
@@ -103,36 +119,93 @@ absl::StatusOr<int> ReadVersion(SqliteConnection& writer, const std::string& pat
   return static_cast<int>(version);
 }
 
+constexpr char kSetMeta[] = "INSERT INTO meta (key, value) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = ?2";
+
+absl::Status SetLogId(SqliteConnection& writer, const std::string& log_id) {
+  auto set = writer.Prepare(kSetMeta);
+  if (!set.ok()) return set.status();
+  set->BindText(1, "log_id");
+  set->BindText(2, log_id);
+  return set->Run();
+}
+
 // Brings the tables from `version` (0 = there are none) to this build's, in one transaction.
 absl::Status Migrate(SqliteConnection& writer, int version) {
   if (absl::Status begun = writer.Execute("BEGIN IMMEDIATE"); !begun.ok()) return begun;
   for (int next = version; next < kSchemaVersion; ++next) {
     if (absl::Status made = writer.Execute(kVersions[next]); !made.ok()) return made;
   }
-  auto set = writer.Prepare("INSERT INTO meta (key, value) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = ?2");
+  if (version == 1) {
+    if (absl::Status indexed = RefundIndexWriter::IndexAll(writer); !indexed.ok()) return indexed;
+  }
+  auto set = writer.Prepare(kSetMeta);
   if (!set.ok()) return set.status();
   set->BindText(1, "schema_version");
   set->BindInt(2, kSchemaVersion);
   if (absl::Status written = set->Run(); !written.ok()) return written;
   if (version == 0) {
-    const std::string log_id = NewLogId();
-    set->BindText(1, "log_id");
-    set->BindText(2, log_id);
-    if (absl::Status written = set->Run(); !written.ok()) return written;
+    if (absl::Status named = SetLogId(writer, NewLogId()); !named.ok()) return named;
   }
   return writer.Execute("COMMIT");
 }
 
-absl::StatusOr<std::string> ReadLogId(SqliteConnection& writer, const std::string& path) {
-  auto select = writer.Prepare("SELECT value FROM meta WHERE key = 'log_id'");
+// The value of `key` as text; unset when there is none.
+absl::StatusOr<std::optional<std::string>> ReadMeta(SqliteConnection& connection, std::string_view key) {
+  auto select = connection.Prepare("SELECT value FROM meta WHERE key = ?1");
   if (!select.ok()) return select.status();
+  StatementReset reset(*select);
+  select->BindText(1, key);
   const auto row = select->Step();
   if (!row.ok()) return row.status();
-  if (!*row) return absl::DataLossError(absl::StrCat(path, " names no log_id; restore a backup"));
+  if (!*row) return std::nullopt;
   return std::string(select->Bytes(0));
 }
 
 }  // namespace
+
+absl::StatusOr<LogIdentity> ReadIdentity(SqliteConnection& connection) {
+  absl::StatusOr<std::optional<std::string>> log_id = ReadMeta(connection, "log_id");
+  if (!log_id.ok()) return log_id.status();
+  absl::StatusOr<std::optional<std::string>> restored_from = ReadMeta(connection, "restored_from_log_id");
+  if (!restored_from.ok()) return restored_from.status();
+  absl::StatusOr<std::optional<std::string>> sequence = ReadMeta(connection, "restored_from_last_sequence");
+  if (!sequence.ok()) return sequence.status();
+  LogIdentity identity;
+  identity.log_id = std::move(*log_id).value_or("");
+  if (restored_from->has_value()) {
+    RestoredFrom from{**std::move(restored_from), 0};
+    if (!sequence->has_value() || !absl::SimpleAtoi(**sequence, &from.last_sequence)) {
+      return absl::DataLossError("what this log was restored from is damaged; restore another backup");
+    }
+    identity.restored_from = std::move(from);
+  }
+  if (identity.log_id.empty() && !identity.restored_from.has_value()) {
+    return absl::DataLossError("the database names no log_id; restore a backup");
+  }
+  return identity;
+}
+
+absl::StatusOr<RestoredFrom> TurnIntoBackup(SqliteConnection& connection) {
+  absl::StatusOr<LogIdentity> identity = ReadIdentity(connection);
+  if (!identity.ok()) return identity.status();
+  if (identity->log_id.empty()) return *identity->restored_from;  // a backup that was never opened
+  auto select_bounds = connection.Prepare(kSelectBounds);
+  if (!select_bounds.ok()) return select_bounds.status();
+  const absl::StatusOr<LogBounds> bounds = ScanBounds(*select_bounds);
+  if (!bounds.ok()) return bounds.status();
+  auto set = connection.Prepare(kSetMeta);
+  if (!set.ok()) return set.status();
+  if (absl::Status begun = connection.Execute("BEGIN IMMEDIATE"); !begun.ok()) return begun;
+  set->BindText(1, "restored_from_log_id");
+  set->BindText(2, identity->log_id);
+  if (absl::Status written = set->Run(); !written.ok()) return written;
+  set->BindText(1, "restored_from_last_sequence");
+  set->BindInt(2, static_cast<int64_t>(bounds->last_sequence));
+  if (absl::Status written = set->Run(); !written.ok()) return written;
+  if (absl::Status erased = connection.Execute("DELETE FROM meta WHERE key = 'log_id'"); !erased.ok()) return erased;
+  if (absl::Status committed = connection.Execute("COMMIT"); !committed.ok()) return committed;
+  return RestoredFrom{identity->log_id, bounds->last_sequence};
+}
 
 absl::StatusOr<OpenedDatabase> OpenDatabase(const DataDir& dir, const std::string& vfs, absl::Duration reader_wait) {
   absl::StatusOr<std::string> path = dir.CreateFile(kDatabaseFile);
@@ -154,12 +227,19 @@ absl::StatusOr<OpenedDatabase> OpenDatabase(const DataDir& dir, const std::strin
   if (*version < kSchemaVersion) {
     if (absl::Status migrated = Migrate(*writer, *version); !migrated.ok()) return migrated;
   }
+  absl::StatusOr<LogIdentity> identity = ReadIdentity(*writer);
+  if (!identity.ok()) return identity.status();
+  if (identity->log_id.empty()) {  // a backup, opened for the first time
+    identity->log_id = NewLogId();
+    if (absl::Status named = SetLogId(*writer, identity->log_id); !named.ok()) return named;
+    Log(LogLevel::kWarning, "the log was restored from a backup; it has a new log_id from now on",
+        {{"log_id", identity->log_id},
+         {"restored_from_log_id", identity->restored_from->log_id},
+         {"restored_from_last_sequence", identity->restored_from->last_sequence}});
+  }
   if (absl::Status truncated = TruncateWriteAheadLog(*writer, *path, reader_wait); !truncated.ok()) return truncated;
   if (absl::Status synced = SyncDirectory(dir.path()); !synced.ok()) return synced;
-
-  absl::StatusOr<std::string> log_id = ReadLogId(*writer, *path);
-  if (!log_id.ok()) return log_id.status();
-  return OpenedDatabase{*std::move(path), *std::move(writer), *std::move(log_id)};
+  return OpenedDatabase{*std::move(path), *std::move(writer), *std::move(identity)};
 }
 
 }  // namespace refund_relay

@@ -2,11 +2,13 @@
 #ifndef REFUND_RELAY_SERVER_LOG_SQLITE_SCHEMA_H_
 #define REFUND_RELAY_SERVER_LOG_SQLITE_SCHEMA_H_
 
+#include <optional>
 #include <string>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "server/log/data_dir.h"
+#include "server/log/event_log.h"
 #include "server/log/sqlite_database.h"
 
 namespace refund_relay {
@@ -16,10 +18,23 @@ inline constexpr int kSchemaVersion = 2;
 
 inline constexpr char kDatabaseFile[] = "events.db";
 
+// Which history a database holds.
+struct LogIdentity {
+  std::string log_id;  // empty in a backup that was not opened yet
+  std::optional<RestoredFrom> restored_from;
+};
+
+// DATA_LOSS when it names neither.
+absl::StatusOr<LogIdentity> ReadIdentity(SqliteConnection& connection);
+
+// Takes the log_id away from a copy of a log, so that its first opening makes a new one, and notes what the copy was
+// taken of. Returns that.
+absl::StatusOr<RestoredFrom> TurnIntoBackup(SqliteConnection& connection);
+
 struct OpenedDatabase {
   std::string path;
   SqliteConnection writer;
-  std::string log_id;
+  LogIdentity identity;
 };
 
 // Opens (or makes) the database in `dir` with what is to be its only writing connection. Must run before any other

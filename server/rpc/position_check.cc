@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/log/status_reason.h"
+#include "server/rpc/proto_json.h"
 
 namespace refund_relay {
 
@@ -43,14 +44,45 @@ absl::Time CheckPastTime(const google::protobuf::Timestamp& time, absl::Time now
   return result;
 }
 
-absl::StatusOr<LogPosition> ResolvePosition(EventLog& log, const refundrelay::v1::Position& position) {
-  const LogInfo info = log.Info();
-  if (position.log_id() != info.log_id) {
+refundrelay::v1::RestoredFrom ToProto(const RestoredFrom& restored_from) {
+  refundrelay::v1::RestoredFrom proto;
+  proto.set_log_id(restored_from.log_id);
+  proto.set_last_sequence(restored_from.last_sequence);
+  return proto;
+}
+
+namespace {
+
+absl::Status LogIdChangedError(const LogInfo& info, const refundrelay::v1::Position& position) {
+  if (!info.restored_from.has_value()) {
     return WithReason(absl::FailedPreconditionError(
                           absl::StrCat("the position is of another log than this one, ", info.log_id,
                                        ": the history is another one; reconcile, then start from EARLIEST or a time")),
                       "LOG_ID_CHANGED");
   }
+  const bool is_past_the_backup = position.log_id() == info.restored_from->log_id;
+  return WithReason(
+      absl::FailedPreconditionError(absl::StrCat(
+          is_past_the_backup ? absl::StrCat("the position, at sequence ", position.sequence(),
+                                            ", lies past the backup that this log was restored from")
+                             : absl::StrCat("the position is of another log than this one, ", info.log_id,
+                                            ", and than the one that it was restored from"),
+          "; the backup ends at sequence ", info.restored_from->last_sequence, " of ", info.restored_from->log_id,
+          ": reconcile what was handled after that, then start from EARLIEST, a time or a position of this log")),
+      "LOG_ID_CHANGED", {{"restored_from", ProtoJson(ToProto(*info.restored_from))}});
+}
+
+bool IsOfThisHistory(const LogInfo& info, const refundrelay::v1::Position& position) {
+  if (position.log_id() == info.log_id) return true;
+  return info.restored_from.has_value() && position.log_id() == info.restored_from->log_id &&
+         position.sequence() <= info.restored_from->last_sequence;
+}
+
+}  // namespace
+
+absl::StatusOr<LogPosition> ResolvePosition(EventLog& log, const refundrelay::v1::Position& position) {
+  const LogInfo info = log.Info();
+  if (!IsOfThisHistory(info, position)) return LogIdChangedError(info, position);
   absl::StatusOr<LogPosition> resolved = log.PositionAt(position.sequence());
   if (!resolved.ok()) return resolved;
   if (position.event_hash() != 0 && resolved->event_hash != 0 && position.event_hash() != resolved->event_hash) {
@@ -59,6 +91,13 @@ absl::StatusOr<LogPosition> ResolvePosition(EventLog& log, const refundrelay::v1
   return resolved;
 }
 
-absl::StatusOr<LogPosition> EarliestPosition(EventLog& log) { return log.PositionAt(log.Info().first_sequence - 1); }
+absl::StatusOr<LogPosition> EarliestPosition(EventLog& log) {
+  for (;;) {
+    const uint64_t first = log.Info().first_sequence;
+    absl::StatusOr<LogPosition> position = log.PositionAt(first - 1);
+    // Retention may delete events between the two questions; it moves on, and so does this.
+    if (!absl::IsOutOfRange(position.status()) || log.Info().first_sequence == first) return position;
+  }
+}
 
 }  // namespace refund_relay

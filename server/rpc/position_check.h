@@ -15,6 +15,7 @@ namespace refund_relay {
 
 refundrelay::v1::Position ToProto(std::string_view log_id, LogPosition position);
 google::protobuf::Timestamp ToProto(absl::Time time);
+refundrelay::v1::RestoredFrom ToProto(const RestoredFrom& restored_from);
 
 // Adds to `violations` what is wrong with the form of a position, under the name of its field.
 void CheckForm(const refundrelay::v1::Position& position, std::string_view field, RequestViolations& violations);
@@ -23,7 +24,8 @@ void CheckForm(const refundrelay::v1::Position& position, std::string_view field
 absl::Time CheckPastTime(const google::protobuf::Timestamp& time, absl::Time now, std::string_view field,
                          RequestViolations& violations);
 
-// The position as the log knows it, hash included.
+// The position as the log knows it, hash included. In a restored log that is also a position of the log that the backup
+// was taken of, up to where it was taken.
 // - FAILED_PRECONDITION: LOG_ID_CHANGED, POSITION_AHEAD or POSITION_MISMATCH; OUT_OF_RANGE: POSITION_EXPIRED. See
 //   RefundEventService for what they mean to a client.
 absl::StatusOr<LogPosition> ResolvePosition(EventLog& log, const refundrelay::v1::Position& position);

@@ -73,18 +73,6 @@ class ErrorsTest(unittest.TestCase):
         self.expect(error(log_id="another-log", sequence=2), failed, "LOG_ID_CHANGED")
         self.expect(error(log_id="another-log", sequence=0), failed, "LOG_ID_CHANGED")
 
-    def test_what_a_later_version_brings_is_unimplemented_by_name(self):
-        for word, call in {
-            "refund_id": lambda: error_of(self.events.ListEvents, service.ListEventsRequest(refund_id="1")),
-            "payment_gateway_refund_id": lambda: error_of(
-                self.events.ListEvents, service.ListEventsRequest(payment_gateway_refund_id="1")
-            ),
-        }.items():
-            with self.subTest(word):
-                error = call()
-                self.assertEqual(grpc.StatusCode.UNIMPLEMENTED, error.code, error.text)
-                self.assertIn(word, error.text)
-
     def test_get_event(self):
         get = self.events.GetEvent
         unknown = error_of(get, service.GetEventRequest(event_id="never-seen"))

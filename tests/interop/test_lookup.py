@@ -72,6 +72,37 @@ class LookupTest(unittest.TestCase):
         self.assertEqual(expected, self.listed(stored_from=begin, stored_until=end, page_size=3))
         self.assertEqual([], self.listed(stored_until=timestamp_pb2.Timestamp(seconds=1)))
 
+    def test_list_events_by_refund(self):
+        wanted = self.deliveries[7]
+        self.assertEqual([wanted], self.listed(refund_id=wanted.event.refund.id))
+        self.assertEqual([], self.listed(refund_id="unknown"))
+        # The samples' own payment gateway ids, one for each type, so that many events share one.
+        gateway_id = self.deliveries[0].event.refund.payment_gateway_refund_id
+        same = [d for d in self.deliveries if d.event.refund.payment_gateway_refund_id == gateway_id]
+        self.assertGreater(len(same), 5)
+        self.assertEqual(same, self.listed(payment_gateway_refund_id=gateway_id))
+        for page_size in (1, 3):
+            pages = self.pages(payment_gateway_refund_id=gateway_id, page_size=page_size)
+            self.assertTrue(all(len(page.deliveries) <= page_size for page in pages))
+            self.assertEqual(same, [d for page in pages for d in page.deliveries])
+            self.assertEqual(self.last_position, pages[-1].position)
+        one = same[2]
+        both = {"payment_gateway_refund_id": gateway_id, "refund_id": one.event.refund.id}
+        self.assertEqual([one], self.listed(**both))
+        self.assertEqual([], self.listed(**{**both, "payment_gateway_refund_id": "another"}))
+
+    def test_list_events_by_refund_with_filter_and_time(self):
+        gateway_id = self.deliveries[0].event.refund.payment_gateway_refund_id
+        same = [d for d in self.deliveries if d.event.refund.payment_gateway_refund_id == gateway_id]
+        of_client = [d for d in same if d.event.refund.client_id == "client-0"]
+        self.assertTrue(0 < len(of_client) < len(same))
+        listed = self.listed(payment_gateway_refund_id=gateway_id, filter={"client_ids": ["client-0"]}, page_size=1)
+        self.assertEqual(of_client, listed)
+        begin, end = same[1].stored_at, same[3].stored_at
+        between = [d for d in same if begin.ToNanoseconds() <= d.stored_at.ToNanoseconds() < end.ToNanoseconds()]
+        listed = self.listed(payment_gateway_refund_id=gateway_id, stored_from=begin, stored_until=end, page_size=1)
+        self.assertEqual(between, listed)
+
     def test_list_events_without_personal_data(self):
         listed = self.listed(omit_personal_data=True)
         self.assertEqual(self.ids, [d.event.event_id for d in listed])

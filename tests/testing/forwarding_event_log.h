@@ -24,6 +24,12 @@ class ForwardingEventLog : public EventLog {
   absl::StatusOr<LogPosition> PositionBefore(absl::Time time) override { return inner_->PositionBefore(time); }
   absl::StatusOr<absl::Time> StoredAt(uint64_t sequence) override { return inner_->StoredAt(sequence); }
   absl::StatusOr<FoundEvent> Find(std::string_view event_id) override { return inner_->Find(event_id); }
+  absl::StatusOr<LogPosition> FindByRefund(RefundIdKind which, std::string_view id, LogPosition after,
+                                           const ReadLimits& limits,
+                                           absl::FunctionRef<void(const StoredEvent&)> visit) override {
+    return inner_->FindByRefund(which, id, after, limits, visit);
+  }
+  void Trim(TrimRequest request, TrimDone done) override { inner_->Trim(request, std::move(done)); }
   LogInfo Info() override { return inner_->Info(); }
   absl::Status Health() override { return inner_->Health(); }
   absl::Status Close(absl::Time deadline) override { return inner_->Close(deadline); }

@@ -52,6 +52,22 @@ int Answers::repeated() {
   return repeated;
 }
 
+absl::StatusOr<TrimOutcome> TrimAndWait(EventLog& log, const TrimRequest& request) {
+  Answer<absl::StatusOr<TrimOutcome>> answer;
+  log.Trim(request, answer.Callback());
+  return answer.Wait();
+}
+
+absl::StatusOr<size_t> TrimAll(EventLog& log, const TrimRequest& request) {
+  size_t events = 0;
+  for (;;) {
+    const absl::StatusOr<TrimOutcome> outcome = TrimAndWait(log, request);
+    if (!outcome.ok()) return outcome.status();
+    events += outcome->events.size();
+    if (!outcome->more) return events;
+  }
+}
+
 absl::StatusOr<AppendOutcome> AppendAndWait(EventLog& log, NewEvent event) {
   Answers answers;
   log.Append(std::move(event), answers.Next());

@@ -75,6 +75,11 @@ class Answer {
   std::shared_ptr<State> state_ = std::make_shared<State>();
 };
 
+// Takes one step of trimming and waits for its outcome.
+absl::StatusOr<TrimOutcome> TrimAndWait(EventLog& log, const TrimRequest& request);
+// Takes steps until there is nothing more to delete; returns how many events went.
+absl::StatusOr<size_t> TrimAll(EventLog& log, const TrimRequest& request);
+
 // Appends and waits for the answer.
 absl::StatusOr<AppendOutcome> AppendAndWait(EventLog& log, NewEvent event);
 

@@ -46,6 +46,11 @@ class ScriptedEventLog final : public EventLog {
     return absl::UnimplementedError("ScriptedEventLog reads nothing");
   }
   absl::StatusOr<FoundEvent> Find(std::string_view event_id) override ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::StatusOr<LogPosition> FindByRefund(RefundIdKind, std::string_view, LogPosition, const ReadLimits&,
+                                           absl::FunctionRef<void(const StoredEvent&)>) override {
+    return absl::UnimplementedError("ScriptedEventLog reads nothing");
+  }
+  void Trim(TrimRequest, TrimDone done) override { done(absl::UnimplementedError("ScriptedEventLog trims nothing")); }
   absl::Status Close(absl::Time) override { return absl::OkStatus(); }
   absl::StatusOr<LogPosition> Read(LogPosition, const EventFilter&, const ReadLimits&,
                                    absl::FunctionRef<void(const StoredEvent&)>) override {

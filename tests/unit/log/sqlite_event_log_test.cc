@@ -144,12 +144,79 @@ TEST_F(SqliteEventLogTest, ANewerSchemaIsRefusedAndLeftAlone) {
 }
 
 TEST_F(SqliteEventLogTest, AnOlderSchemaIsMigratedWithItsEvents) {
-  OpenLogWith(2).reset();
-  RunSql("DROP TABLE positions; DROP TABLE quarantine; UPDATE meta SET value = 1 WHERE key = 'schema_version'");
+  constexpr int kEvents = 2500;
+  {
+    const auto log = OpenLog();
+    Answers answers;
+    for (int i = 1; i <= kEvents; ++i) log->Append(MakeEvent(absl::StrCat("e", i)), answers.Next());
+    answers.Wait();
+  }
+  RunSql(
+      "DROP TABLE positions; DROP TABLE quarantine; DROP TABLE refund_index; DROP TABLE trim_marks;"
+      "DELETE FROM meta WHERE key = 'forgotten_sequence'; UPDATE meta SET value = 1 WHERE key = 'schema_version'");
   const auto log = OpenLog();
-  EXPECT_EQ(log->Info().last.sequence, 2u);
+  EXPECT_EQ(log->Info().last.sequence, static_cast<uint64_t>(kEvents));
   EXPECT_TRUE(log->positions().List().empty());
   EXPECT_EQ(log->quarantine().Info().webhooks, 0u);
+  for (const uint64_t sequence : {1u, 1024u, 1025u, 2499u}) {  // indexed on the way
+    std::vector<uint64_t> found;
+    const auto through = log->FindByRefund(RefundIdKind::kPaymentGatewayRefundId, absl::StrCat("rfnd_e", sequence), {},
+                                           {}, [&](const StoredEvent& event) { found.push_back(event.sequence); });
+    ASSERT_TRUE(through.ok()) << through.status();
+    EXPECT_EQ(found, std::vector<uint64_t>{sequence});
+  }
+}
+
+TEST_F(SqliteEventLogTest, AnEventThatIsDamagedOrGoneIsNotPassedOverByALookUp) {
+  const auto log = OpenLogWith(5);
+  const auto look_up = [&](LogPosition after) {
+    return log->FindByRefund(RefundIdKind::kRefundId, "refund-e3", after, {}, [](const StoredEvent&) {}).status();
+  };
+  RunSql("UPDATE events SET checksum = 0 WHERE sequence = 3");
+  EXPECT_EQ(ReasonText(look_up({})), "CHECKSUM sequence=3");
+  EXPECT_TRUE(look_up({3, 0}).ok());
+}
+
+TEST_F(SqliteEventLogTest, ADamagedEventIsDeletedWithTheNextThatIsWhole) {
+  const auto log = OpenLogWith(5);
+  RunSql("UPDATE events SET checksum = 0 WHERE sequence IN (1, 3)");
+  TrimRequest request;
+  request.stored_before = start_ + absl::Seconds(3);
+  auto outcome = TrimAndWait(*log, request);
+  ASSERT_TRUE(outcome.ok()) << outcome.status();
+  EXPECT_EQ(outcome->events.size(), 2u) << "3 may be younger";
+  EXPECT_EQ(outcome->events[0].event_name, "");
+  EXPECT_EQ(outcome->events[1].event_name, "refunded.pass");
+  request.stored_before = start_ + absl::Seconds(4) + absl::Microseconds(1);
+  outcome = TrimAndWait(*log, request);
+  ASSERT_TRUE(outcome.ok()) << outcome.status();
+  EXPECT_EQ(outcome->events.size(), 2u);
+  EXPECT_EQ(log->Info().first_sequence, 5u);
+  EXPECT_EQ(*log->PositionAt(4), (LogPosition{4, EventHash("e4")}));
+}
+
+TEST_F(SqliteEventLogTest, ATrimThatMeetsDamageFailsAloneAndWebhooksGoOn) {
+  const auto log = OpenLogWith(8);
+  RunSql("UPDATE events SET checksum = 0 WHERE sequence <= 4");
+  TrimRequest request;
+  request.stored_before = absl::Now();
+  request.max_events = 4;
+  Gate gate;
+  log->StartTail([&gate, first = true](absl::Span<const StoredEvent>) mutable {
+    if (std::exchange(first, false)) gate.Pass();
+  });
+  Answers answers;
+  log->Append(MakeEvent("holds-the-writer"), answers.Next());
+  gate.AwaitArrival();
+  Answer<absl::StatusOr<TrimOutcome>> trimmed;
+  log->Append(MakeEvent("before"), answers.Next());
+  log->Trim(request, trimmed.Callback());
+  log->Append(MakeEvent("after"), answers.Next());
+  gate.Open();
+  for (const auto& outcome : answers.Wait()) EXPECT_TRUE(outcome.ok()) << outcome.status();
+  EXPECT_EQ(trimmed.Wait().status().code(), absl::StatusCode::kDataLoss);
+  EXPECT_EQ(log->Info().first_sequence, 1u);
+  EXPECT_TRUE(log->Health().ok());
 }
 
 TEST_F(SqliteEventLogTest, AForeignDatabaseIsRefused) {

@@ -175,7 +175,7 @@ TEST(ConfigTest, RefusesValuesOutOfRange) {
 }
 
 TEST(ConfigTest, RefusesWhatItDoesNotKnow) {
-  EXPECT_THAT(Refusal(With({"--retention_age=1h"})), HasSubstr("--retention_age: there is no such flag"));
+  EXPECT_THAT(Refusal(With({"--retention_years=1"})), HasSubstr("--retention_years: there is no such flag"));
   EXPECT_THAT(Refusal(With({"--nomax_streams"})), HasSubstr("--nomax_streams: there is no such flag"));
   EXPECT_THAT(Refusal(With({"--max-streams=7"})), HasSubstr("did you mean --max_streams?"));
   EXPECT_THAT(Refusal(With({"serve"})), HasSubstr("\"serve\" is not a flag"));
@@ -222,9 +222,25 @@ TEST(ConfigTest, AMistypedVariableShowsButThoseOfOthersDoNot) {
   EXPECT_THAT(config.warnings, ElementsAre(HasSubstr("REFUND_RELAY_MAX_STREAM ")));
 }
 
-TEST(ConfigTest, AVariableOfASettingThatIsNotBuiltIsRefused) {
-  EXPECT_THAT(Refusal(With({}), {{"REFUND_RELAY_RETENTION_AGE", "24h"}}),
-              HasSubstr("REFUND_RELAY_RETENTION_AGE: this version does not have that setting yet"));
+TEST(ConfigTest, RetentionAndBackupsAreSet) {
+  const auto config = ParseConfig(With({"--retention_age=36h", "--retention_bytes=1000000", "--dedupe_age=8760h",
+                                        "--backup_interval=6h", "--backup_dir=/backups", "--backup_keep=3"}),
+                                  {});
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->retention_age, absl::Hours(36));
+  EXPECT_EQ(config->retention_bytes, 1'000'000u);
+  EXPECT_EQ(config->dedupe_age, absl::Hours(8760));
+  EXPECT_EQ(config->backup_interval, absl::Hours(6));
+  EXPECT_EQ(config->backup_dir, "/backups");
+  EXPECT_EQ(config->backup_keep, 3u);
+  EXPECT_EQ(ParseConfig(With({}), {})->retention_age, absl::Hours(24 * 30));
+}
+
+TEST(ConfigTest, BackupsNeedAFolderAndALogOnDisk) {
+  EXPECT_THAT(Refusal(With({"--backup_interval=1h"})), HasSubstr("--backup_dir: not set"));
+  EXPECT_THAT(Refusal(With({"--backup_interval=1h", "--backup_dir=/b", "--log=memory"})),
+              HasSubstr("--backup_interval: nothing can be backed up with --log=memory"));
+  EXPECT_THAT(Refusal(With({"--backup_keep=0"})), HasSubstr("--backup_keep: "));
 }
 
 TEST(ConfigTest, HelpNamesEveryFlagWithItsDefaultAndNothingElse) {

@@ -121,6 +121,11 @@ class ScriptedTail final : public EventLog {
   absl::StatusOr<LogPosition> PositionBefore(absl::Time) override { return LogPosition{}; }
   absl::StatusOr<absl::Time> StoredAt(uint64_t) override { return absl::UnixEpoch(); }
   absl::StatusOr<FoundEvent> Find(std::string_view) override { return absl::NotFoundError("none"); }
+  absl::StatusOr<LogPosition> FindByRefund(RefundIdKind, std::string_view, LogPosition after, const ReadLimits&,
+                                           absl::FunctionRef<void(const StoredEvent&)>) override {
+    return after;
+  }
+  void Trim(TrimRequest, TrimDone) override {}
   LogInfo Info() override { return {}; }
   absl::Status Health() override { return absl::OkStatus(); }
   absl::Status Close(absl::Time) override { return absl::OkStatus(); }
