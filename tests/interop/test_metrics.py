@@ -33,6 +33,7 @@ EXPECTED = {
     "subscriber_connected": ("gauge", {"subscriber"}),
     "subscriber_lag_events": ("gauge", {"subscriber"}),
     "subscriber_lag_seconds": ("gauge", {"subscriber"}),
+    "subscriber_expired_events_total": ("counter", {"subscriber"}),
     "delivered_events_total": ("counter", {"subscriber"}),
     "slow_subscribers_total": ("counter", set()),
     "authentication_total": ("counter", {"method", "key", "result"}),
@@ -41,6 +42,12 @@ EXPECTED = {
     "loss_audit_mismatch_events": ("gauge", set()),
     "loss_audit_checked_events_total": ("counter", set()),
     "loss_audit_unchecked_events_total": ("counter", set()),
+    "trimmed_events_total": ("counter", set()),
+    "forgotten_ids_total": ("counter", set()),
+    "retention_paused": ("gauge", set()),
+    "backup_duration_seconds": ("gauge", set()),
+    "backup_failures_total": ("counter", set()),
+    "backup_last_success_timestamp_seconds": ("gauge", set()),
     "build_info": ("gauge", {"version", "compiler"}),
 }
 
@@ -78,9 +85,20 @@ def described(text):
 class MetricsTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.relay = cls.enterClassContext(Relay())
-        relay = cls.relay
+        relay = cls.relay = Relay()
+        relay.flags += ["--backup_interval=1h", f"--backup_dir={relay.folder}/backups"]
+        cls.enterClassContext(relay)
         cls.sent = webhooks.send(relay, webhooks.webhook(1))
+        relay.events().CommitPosition(
+            service.CommitPositionRequest(
+                subscriber_name="committer",
+                position=relay.events().GetLogInfo(service.GetLogInfoRequest(), timeout=DEADLINE).last_position,
+            ),
+            timeout=DEADLINE,
+        )
+        # From now on it is known from the start.
+        relay.stop()
+        relay.start()
         webhooks.send(relay, webhooks.webhook(1))  # a duplicate
         webhooks.send(relay, webhooks.webhook(2, webhooks.BUNDLE))  # schema drift
         body = webhooks.encode(webhooks.webhook(3))
@@ -88,16 +106,6 @@ class MetricsTest(unittest.TestCase):
         assert relay.post(b"{", webhooks.signed(b"{"))[0] == 400  # quarantined
         with subscription(relay, start_from=EARLIEST, subscriber_name="reader") as stream:
             stream.read_until("caught_up")
-            started = stream.started
-            first = stream.deliveries[0].sequence
-        relay.events().CommitPosition(
-            service.CommitPositionRequest(
-                subscriber_name="committer",
-                position=service.Position(log_id=started.log_id, sequence=first),
-                filter=started.filter,
-            ),
-            timeout=DEADLINE,
-        )
         error_of(list, relay.events().Subscribe(request(subscriber_name="no-start"), timeout=DEADLINE))
         cls.ended = relay.wait_for_line(lambda record: record["message"] == "subscription ended")
         cls.text = relay.admin_get("/metrics")[2]

@@ -1,7 +1,10 @@
 """SIGTERM ends a server in order: going_away, then UNAVAILABLE, then exit code 0, with nothing lost."""
 
+import contextlib
 import itertools
+import pathlib
 import signal
+import sqlite3
 import threading
 import time
 import unittest
@@ -57,6 +60,23 @@ class ShutdownTest(unittest.TestCase):
             relay.wait_for_line(is_stopping)
             relay.process.send_signal(signal.SIGTERM)
             self.assertEqual(3, relay.wait(), "as --help says")
+
+    def test_a_stop_does_not_wait_for_a_log_that_is_being_opened(self):
+        with Relay() as relay:
+            ids = webhooks.send_many(relay, 0, 3)
+            relay.kill()
+            # A reader of another process holds the opening up for half a minute.
+            path = next(pathlib.Path(relay.data_dir).glob("*.db"))
+            with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as reader:
+                reader.execute("BEGIN")
+                self.assertEqual((3,), reader.execute("SELECT count(*) FROM events").fetchone())
+                relay.launch()
+                relay.wait_for_line(lambda record: record["message"] == "opening the log")
+                relay.signal_stop()
+                self.assertEqual(0, relay.wait())
+                self.assertIn("stopped while the log was being opened", relay.lines[-1])
+            relay.start()
+            self.assertEqual(ids, event_ids(relay))
 
     def test_while_endpoints_leave_it_is_not_ready_but_still_takes_webhooks(self):
         with Relay() as relay:
