@@ -1,4 +1,4 @@
-#include "client/backoff.h"
+#include "refund_relay/backoff.h"
 
 #include <algorithm>
 #include <memory>
@@ -8,11 +8,12 @@
 
 namespace refund_relay {
 
+std::function<double()> SystemRandom() {
+  return [bits = std::make_shared<absl::BitGen>()] { return absl::Uniform(*bits, 0.0, 1.0); };
+}
+
 Backoff::Backoff(BackoffPolicy policy, std::function<double()> random)
     : policy_(policy), random_(std::move(random)), limit_(policy.initial) {}
-
-Backoff::Backoff(BackoffPolicy policy)
-    : Backoff(policy, [bits = std::make_shared<absl::BitGen>()] { return absl::Uniform(*bits, 0.0, 1.0); }) {}
 
 absl::Duration Backoff::Next() {
   const absl::Duration wait = limit_ * (0.5 + 0.5 * random_());

@@ -1,9 +1,10 @@
-#include "client/grpc_event_stream.h"
+#include "refund_relay/grpc_event_stream.h"
 
 #include <cstdint>
 #include <optional>
 #include <utility>
 
+#include "client/ready_call.h"
 #include "grpcpp/client_context.h"
 #include "grpcpp/completion_queue.h"
 #include "refundrelay/v1/refund_event_service.grpc.pb.h"
@@ -98,12 +99,8 @@ class GrpcEventStreamFactory final : public EventStreamFactory {
   explicit GrpcEventStreamFactory(std::shared_ptr<grpc::Channel> channel)
       : channel_(std::move(channel)), stub_(RefundEventService::NewStub(channel_)) {}
 
-  // On a channel that has not tried to connect yet, a call fails with the cause (refused, unknown host). On one that
-  // has failed it would fail again at once, without a new attempt: gRPC moves a channel on only while somebody waits on
-  // a completion queue. So the call waits for a connection then, and its reader drives the attempts.
   std::unique_ptr<EventStream> Open(const SubscribeRequest& request) override {
-    const bool untried = channel_->GetState(/*try_to_connect=*/false) == GRPC_CHANNEL_IDLE;
-    return std::make_unique<GrpcEventStream>(*stub_, request, /*wait_for_ready=*/!untried);
+    return std::make_unique<GrpcEventStream>(*stub_, request, MustWaitForReady(*channel_));
   }
 
  private:

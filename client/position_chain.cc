@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "client/position_text.h"
+#include "refund_relay/position_text.h"
 
 namespace refund_relay {
 

@@ -1,4 +1,4 @@
-#include "client/position_text.h"
+#include "refund_relay/position_text.h"
 
 #include <algorithm>
 #include <charconv>
@@ -8,7 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
-#include "xxhash.h"
+#include "client/xxh3.h"
 
 namespace refund_relay {
 namespace {
@@ -62,7 +62,7 @@ refundrelay::v1::Position PositionAfter(const std::string& log_id, const refundr
   refundrelay::v1::Position position;
   position.set_log_id(log_id);
   position.set_sequence(delivery.sequence());
-  if (!event_id.empty()) position.set_event_hash(XXH3_64bits(event_id.data(), event_id.size()));
+  if (!event_id.empty()) position.set_event_hash(Xxh3(event_id));
   return position;
 }
 

@@ -1,14 +1,18 @@
-#include "client/rpc_error.h"
+#include "refund_relay/rpc_error.h"
 
 #include <array>
 #include <cstddef>
 #include <utility>
 
+#include "absl/strings/cord.h"
 #include "absl/strings/str_cat.h"
+#include "client/printable.h"
 #include "refundrelay/v1/rpc_status.pb.h"
 
 namespace refund_relay {
 namespace {
+
+constexpr char kErrorInfoType[] = "type.googleapis.com/google.rpc.ErrorInfo";
 
 // Reads `any` into `*message` if it is a google.rpc.<name>.
 template <typename Message>
@@ -44,6 +48,29 @@ RpcError RpcErrorOf(const grpc::Status& status) {
   return error;
 }
 
+RpcError RpcErrorOf(const absl::Status& status) {
+  RpcError error = MakeRpcError(static_cast<grpc::StatusCode>(status.raw_code()),
+                                std::string(status.message().data(), status.message().size()));
+  refundrelay::v1::ErrorInfo info;
+  const auto payload = status.GetPayload(kErrorInfoType);
+  if (payload.has_value() && info.ParseFromString(std::string(*payload))) {
+    error.reason = info.reason();
+    for (const auto& [key, value] : info.metadata()) error.metadata[key] = value;
+  }
+  return error;
+}
+
+absl::Status StatusOf(const RpcError& error) {
+  absl::Status status(static_cast<absl::StatusCode>(error.code), error.message);
+  if (status.ok() || error.reason.empty()) return status;
+  refundrelay::v1::ErrorInfo info;
+  info.set_reason(error.reason);
+  info.set_domain("refund-relay");
+  for (const auto& [key, value] : error.metadata) (*info.mutable_metadata())[key] = value;
+  status.SetPayload(kErrorInfoType, absl::Cord(info.SerializeAsString()));
+  return status;
+}
+
 RpcError MakeRpcError(grpc::StatusCode code, std::string message, std::string reason) {
   return {code, std::move(message), std::move(reason), {}, {}, {}};
 }
@@ -57,6 +84,21 @@ std::string CodeName(grpc::StatusCode code) {
   const int number = static_cast<int>(code);
   if (number < 0 || static_cast<size_t>(number) >= kNames.size()) return absl::StrCat("CODE_", number);
   return std::string(kNames[static_cast<size_t>(number)]);
+}
+
+std::string RpcErrorText(const RpcError& error) {
+  std::string text = CodeName(error.code);
+  if (!error.reason.empty()) {
+    absl::StrAppend(&text, " ", Printable(error.reason));
+    const char* separator = " {";
+    for (const auto& [key, value] : error.metadata) {
+      absl::StrAppend(&text, separator, Printable(key), "=", Printable(value));
+      separator = ", ";
+    }
+    if (!error.metadata.empty()) absl::StrAppend(&text, "}");
+  }
+  if (!error.message.empty()) absl::StrAppend(&text, ": ", Printable(error.message));
+  return text;
 }
 
 bool IsUnreachable(const RpcError& error) {
@@ -81,6 +123,11 @@ Reaction ReactionTo(const RpcError& error) {
     default:
       return Reaction::kGiveUp;
   }
+}
+
+bool IsPassing(const RpcError& error) {
+  return ReactionTo(error) == Reaction::kResume || error.code == grpc::StatusCode::INTERNAL ||
+         error.code == grpc::StatusCode::UNKNOWN;
 }
 
 }  // namespace refund_relay

@@ -1,4 +1,4 @@
-#include "client/sleeper.h"
+#include "refund_relay/sleeper.h"
 
 namespace refund_relay {
 

@@ -172,7 +172,7 @@ absl::Status App::OpenLog() {
     log_failed_ = true;
     stop_requested_ = true;
   };
-  absl::StatusOr<Storage> storage = OpenStorage(options);
+  absl::StatusOr<Storage> storage = OpenStorageUnlessStopped(options);
   if (!storage.ok()) return storage.status();
   storage_ = *std::move(storage);
   fan_out_.Start(*storage_.log);
@@ -186,6 +186,19 @@ absl::Status App::OpenLog() {
   StartRetention();
   StartBackups();
   return absl::OkStatus();
+}
+
+absl::StatusOr<Storage> App::OpenStorageUnlessStopped(const StorageOptions& options) {
+  {
+    absl::MutexLock lock(&mutex_);
+    if (stop_requested_) return absl::CancelledError("a stop was asked for while starting");
+    opening_log_ = true;
+  }
+  Log(LogLevel::kInfo, "opening the log", {{"log", options.log}, {"data_dir", options.data_dir}});
+  absl::StatusOr<Storage> storage = OpenStorage(options);
+  absl::MutexLock lock(&mutex_);
+  opening_log_ = false;
+  return storage;
 }
 
 void App::StartBackups() {
@@ -256,6 +269,10 @@ absl::Status App::StartIngress() {
 void App::RequestStop() {
   absl::MutexLock lock(&mutex_);
   stop_requested_ = true;
+  if (opening_log_) {
+    Log(LogLevel::kInfo, "stopped while the log was being opened");
+    _exit(0);
+  }
 }
 
 bool App::StopRequested() {

@@ -48,7 +48,8 @@ class App {
   // going_away, finish, close the log. Returns the exit code: 0, or 1 when the log failed.
   int Run();
 
-  // Asks for the orderly stop; does not wait.
+  // Asks for the orderly stop; does not wait. While the log is being opened, which may take long and cannot be
+  // interrupted, it ends the process with exit code 0: nothing was taken in yet, and the next opening begins anew.
   void RequestStop();
   // Has watched files read again soon.
   void RequestReload() { watcher_->RequestCheck(); }
@@ -64,6 +65,7 @@ class App {
   void StartBackups();
   absl::Status StartGrpc();
   absl::Status StartIngress();
+  absl::StatusOr<Storage> OpenStorageUnlessStopped(const StorageOptions& options);
   void OnCredentialFile(const std::string& path, const absl::StatusOr<std::string>& content);
   std::vector<ReadinessCheck> ReadinessChecks();
   std::string MetricsText();
@@ -81,6 +83,7 @@ class App {
   absl::Mutex mutex_;
   bool stop_requested_ ABSL_GUARDED_BY(mutex_) = false;
   bool log_failed_ ABSL_GUARDED_BY(mutex_) = false;
+  bool opening_log_ ABSL_GUARDED_BY(mutex_) = false;
 
   // In the order of their dependencies; destroyed the other way round.
   Metrics metrics_;

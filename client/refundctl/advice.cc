@@ -8,10 +8,10 @@ namespace refund_relay {
 namespace {
 
 // Advice by reason: the reasons are the more exact half of the contract's table.
-constexpr std::array<std::pair<std::string_view, std::string_view>, 16> kAdviceByReason = {{
+constexpr std::array<std::pair<std::string_view, std::string_view>, 21> kAdviceByReason = {{
     {"POSITION_EXPIRED",
      "Events after this position were deleted and are lost to this subscriber. Repair them from elsewhere, then start "
-     "knowingly with --from=earliest."},
+     "knowingly with --from=earliest; if the position was a committed one, `refundctl positions delete NAME` first."},
     {"LOG_ID_CHANGED",
      "The position is of another log, such as one that a backup has replaced. Reconcile what you booked, then start "
      "with --from=earliest or --at-time."},
@@ -23,7 +23,8 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 16> kAdviceB
      "or --at-time."},
     {"FILTER_WIDENED",
      "The committed position was read through a narrower filter, so older events of the wider one would be skipped. "
-     "Start elsewhere, knowingly: --from=earliest, --after or --at-time."},
+     "Start elsewhere, knowingly, with --from=earliest or --at-time: without --commit, or after `refundctl positions "
+     "delete NAME`."},
     {"CHECKSUM",
      "The stored record is damaged: tell the operator, who has a backup. --after=LOG_ID:SEQUENCE of the damaged "
      "record passes over it, knowingly."},
@@ -37,6 +38,17 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 16> kAdviceB
     {"STORAGE_UNAVAILABLE", "The server's storage is down. Try again; tell the operator if it lasts."},
     {"EVENT_UNKNOWN", "No such event was ever stored. Check the id; `refundctl list` shows the ids."},
     {"EVENT_EXPIRED", "The event was stored once and has been deleted by retention."},
+    {"VERSION_CHANGED",
+     "Somebody else committed or deleted this position in between: look at it again (refundctl positions get NAME) and "
+     "decide. Two processes must not commit under one name."},
+    {"WOULD_REWIND",
+     "The position lies behind the committed one. To go back knowingly, give --expected-version as `refundctl "
+     "positions "
+     "get NAME` shows it."},
+    {"POSITION_UNKNOWN", "No position is committed under this name; `refundctl subscribers` lists the names."},
+    {"QUARANTINE_UNKNOWN",
+     "It was retried or discarded, or the id is wrong; `refundctl quarantine list` prints the ids."},
+    {"OVERLOADED", "The server has more to do than it takes at once. Try again later."},
     {"OUTPUT_FAILED", "The event that could not be written was not counted: resume from the position below."},
 }};
 

@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "client/rpc_error.h"
+#include "refund_relay/rpc_error.h"
 
 namespace refund_relay {
 

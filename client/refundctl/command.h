@@ -26,6 +26,9 @@ void AddTailCommand(CLI::App& app, const GlobalOptions& global, CommandRun* run)
 void AddGetCommand(CLI::App& app, const GlobalOptions& global, CommandRun* run);
 void AddListCommand(CLI::App& app, const GlobalOptions& global, CommandRun* run);
 void AddInfoCommand(CLI::App& app, const GlobalOptions& global, CommandRun* run);
+void AddSubscribersCommand(CLI::App& app, const GlobalOptions& global, CommandRun* run);
+void AddPositionsCommands(CLI::App& app, const GlobalOptions& global, CommandRun* run);
+void AddQuarantineCommands(CLI::App& app, const GlobalOptions& global, CommandRun* run);
 void AddSendCommand(CLI::App& app, const GlobalOptions& global, CommandRun* run);
 
 }  // namespace refund_relay

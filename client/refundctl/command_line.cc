@@ -19,8 +19,11 @@ namespace refund_relay {
 int RunCommandLine(int argc, const char* const* argv) {
   GlobalOptions global;
   CommandRun run;
-  CLI::App app("refundctl: reads the refund events of a refund-relay server, and sends it webhooks to try it out",
-               "refundctl");
+  CLI::App app(
+      "refundctl: reads the refund events of a refund-relay server, shows and repairs what an operator has to, and "
+      "sends "
+      "webhooks to try it out",
+      "refundctl");
   app.set_version_flag("--version", "refundctl " REFUND_RELAY_VERSION);
   app.failure_message([](const CLI::App*, const CLI::Error& error) {
     return absl::StrCat("refundctl: ", error.what(),
@@ -51,10 +54,15 @@ int RunCommandLine(int argc, const char* const* argv) {
   AddGetCommand(app, global, &run);
   AddListCommand(app, global, &run);
   AddInfoCommand(app, global, &run);
+  AddSubscribersCommand(app, global, &run);
+  AddPositionsCommands(app, global, &run);
+  AddQuarantineCommands(app, global, &run);
   AddSendCommand(app, global, &run);
   try {
     app.parse(argc, argv);
-    if (run == nullptr) throw CLI::ValidationError("no command", "choose tail, get, list, info or send");
+    if (run == nullptr)
+      throw CLI::ValidationError("no command",
+                                 "choose tail, get, list, info, subscribers, positions, quarantine or send");
   } catch (const CLI::ParseError& error) {
     // Success is the "error" by which --help and --version end.
     return app.exit(error) == static_cast<int>(CLI::ExitCodes::Success) ? kExitOk : kExitUsage;

@@ -7,9 +7,10 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "client/position_text.h"
+#include "client/printable.h"
 #include "client/refundctl/json_line.h"
 #include "client/refundctl/value_text.h"
+#include "refund_relay/position_text.h"
 
 namespace refund_relay {
 namespace {
@@ -161,6 +162,14 @@ absl::Status EventPrinter::PrintEvent(const refundrelay::v1::Delivery& delivery,
 absl::Status EventPrinter::PrintFields(std::string_view kind, const Message& message, Zeros zeros) {
   if (format_ == OutputFormat::kText) return Write(FieldLines(message, zeros));
   return Write(JsonLine(kind).AddMembers(message, zeros).Build() + "\n");
+}
+
+absl::Status EventPrinter::PrintMessage(std::string_view kind, const Message& message, const std::string& line,
+                                        const refundrelay::v1::Position* position) {
+  if (format_ == OutputFormat::kText) return Write(line + "\n");
+  JsonLine json(kind);
+  if (position != nullptr) json.Add("position_text", FormatPosition(*position));
+  return Write(json.AddMembers(message, Zeros::kShown).Build() + "\n");
 }
 
 absl::Status EventPrinter::Write(const std::string& text) {

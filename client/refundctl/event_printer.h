@@ -4,6 +4,7 @@
 
 #include <ostream>
 #include <string>
+#include <string_view>
 
 #include "absl/status/status.h"
 #include "client/refundctl/json_line.h"
@@ -27,6 +28,13 @@ class EventPrinter {
   // Every field of `message`, one a line as text; one line with `kind` as JSON. Errors as above.
   absl::Status PrintFields(std::string_view kind, const google::protobuf::Message& message,
                            Zeros zeros = Zeros::kOmitted);
+
+  // One message: `line` as text; as JSON one line with `kind`, the text form of `position` as `position_text` if it is
+  // given, and all fields, zeros too. Errors as above.
+  absl::Status PrintMessage(std::string_view kind, const google::protobuf::Message& message, const std::string& line,
+                            const refundrelay::v1::Position* position);
+
+  OutputFormat format() const { return format_; }
 
  private:
   absl::Status Write(const std::string& text);

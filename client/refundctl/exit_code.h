@@ -5,7 +5,7 @@
 namespace refund_relay {
 
 inline constexpr int kExitOk = 0;
-inline constexpr int kExitRefused = 1;       // The server answered an error.
+inline constexpr int kExitRefused = 1;       // The server answered an error, for the call or for one id of it.
 inline constexpr int kExitUsage = 2;         // The command line is wrong.
 inline constexpr int kExitUnreachable = 3;   // No server answered in time.
 inline constexpr int kExitLocal = 4;         // A file could not be read, or the output not written.
@@ -14,7 +14,9 @@ inline constexpr int kExitSignalBase = 128;  // Plus the signal's number: 130 af
 inline constexpr char kExitCodesHelp[] =
     "Exit codes:\n"
     "  0    done; for send: the webhook was answered 2xx\n"
-    "  1    the server answered an error; stderr names code, reason and what to do\n"
+    "  1    the server answered an error; stderr names code, reason and what to do. quarantine: an id that stays or "
+    "is\n"
+    "       unknown\n"
     "  2    the command line is wrong\n"
     "  3    no server answered in time\n"
     "  4    a file could not be read, or the output could not be written\n"

@@ -1,4 +1,4 @@
-// The flags that choose events, shared by tail and list.
+// The flags that choose events, shared by tail, list and positions.
 #ifndef REFUND_RELAY_CLIENT_REFUNDCTL_FILTER_FLAGS_H_
 #define REFUND_RELAY_CLIENT_REFUNDCTL_FILTER_FLAGS_H_
 
@@ -17,11 +17,17 @@ struct FilterFlags {
   bool omit_personal_data = false;
 };
 
-// Adds --type, --event-name, --client-id and --omit-personal-data to `command`; `*flags` must outlive the parsing.
+// Adds --type, --event-name and --client-id to `command`; `*flags` must outlive the parsing.
 void AddFilterFlags(CLI::App& command, FilterFlags* flags);
+
+// Adds --omit-personal-data, likewise.
+void AddOmitPersonalDataFlag(CLI::App& command, FilterFlags* flags);
 
 // The filter that the parsed `flags` mean. Pure.
 refundrelay::v1::EventFilter FilterOf(const FilterFlags& flags);
+
+// `filter` as the flags that mean it; `all events` for an empty one. Pure.
+std::string FilterText(const refundrelay::v1::EventFilter& filter);
 
 }  // namespace refund_relay
 

@@ -7,8 +7,8 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
-#include "client/position_text.h"
 #include "client/refundctl/value_text.h"
+#include "refund_relay/position_text.h"
 
 namespace refund_relay {
 namespace {

@@ -11,7 +11,7 @@ namespace refund_relay {
 namespace {
 
 // Of all commands: none uses a field's name for something else.
-constexpr std::array<std::pair<std::string_view, std::string_view>, 14> kFlags = {{
+constexpr std::array<std::pair<std::string_view, std::string_view>, 18> kFlags = {{
     {"subscriber_name", "--name"},
     {"filter.event_types", "--type"},
     {"filter.event_names", "--event-name"},
@@ -25,6 +25,10 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 14> kFlags =
     {"stored_from", "--since"},
     {"stored_until", "--until-time"},
     {"refund_id", "--refund"},
+    {"position", "--position"},
+    {"expected_version", "--expected-version"},
+    {"quarantine_ids", "ID"},
+    {"reason", "--reason"},
     {"payment_gateway_refund_id", "--payment-gateway-refund"},
 }};
 

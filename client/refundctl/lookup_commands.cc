@@ -1,57 +1,28 @@
 // refundctl get, list and info: single questions, each with an answer and a deadline.
 #include <algorithm>
-#include <chrono>
 #include <cstdint>
-#include <iostream>
 #include <memory>
 #include <optional>
 #include <string>
 
 #include "CLI/Error.hpp"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
-#include "client/channel.h"
-#include "client/position_text.h"
 #include "client/refundctl/command.h"
-#include "client/refundctl/event_printer.h"
-#include "client/refundctl/exit_code.h"
 #include "client/refundctl/filter_flags.h"
 #include "client/refundctl/flag_checks.h"
-#include "client/refundctl/notice_printer.h"
+#include "client/refundctl/session.h"
 #include "client/refundctl/value_text.h"
-#include "refundrelay/v1/refund_event_service.grpc.pb.h"
+#include "refund_relay/position_text.h"
+#include "refundrelay/v1/refund_event_service.pb.h"
 
 namespace refund_relay {
 namespace {
 
-using refundrelay::v1::RefundEventService;
-
 // The server's own limit of a page.
 constexpr uint64_t kMaxPageSize = 1000;
-
-void SetDeadline(const GlobalOptions& global, grpc::ClientContext* context) {
-  context->set_deadline(std::chrono::system_clock::now() + absl::ToChronoNanoseconds(global.timeout));
-}
-
-// One command's connection and printers.
-struct Session {
-  explicit Session(const GlobalOptions& global)
-      : stub(RefundEventService::NewStub(MakeChannel(global.address))),
-        events(std::cout, global.output),
-        notices(std::cerr, global.output) {}
-
-  // The exit code after `printed`.
-  int Finish(const absl::Status& printed) {
-    if (printed.ok()) return kExitOk;
-    return ReportError(notices,
-                       MakeRpcError(grpc::StatusCode::ABORTED,
-                                    std::string(printed.message().data(), printed.message().size()), "OUTPUT_FAILED"));
-  }
-
-  const std::unique_ptr<RefundEventService::Stub> stub;
-  EventPrinter events;
-  NoticePrinter notices;
-};
+constexpr char kGatewayIdPrefix[] = "rfnd_";
 
 struct GetFlags {
   std::string event_id;
@@ -63,22 +34,19 @@ int RunGet(const GetFlags& flags, const GlobalOptions& global) {
   refundrelay::v1::GetEventRequest request;
   request.set_event_id(flags.event_id);
   request.set_omit_personal_data(flags.omit_personal_data);
-  grpc::ClientContext context;
-  SetDeadline(global, &context);
   refundrelay::v1::GetEventResponse response;
-  const grpc::Status status = session.stub->GetEvent(&context, request, &response);
-  if (!status.ok()) return ReportError(session.notices, RpcErrorOf(status));
+  const int failed = session.Ask(*session.event_stub, &Session::EventStub::GetEvent, request, &response);
+  if (failed != kExitOk) return failed;
   return session.Finish(global.output == OutputFormat::kText ? session.events.PrintFields("event", response.delivery())
                                                              : session.events.PrintEvent(response.delivery(), nullptr));
 }
 
 int RunInfo(const GlobalOptions& global) {
   Session session(global);
-  grpc::ClientContext context;
-  SetDeadline(global, &context);
   refundrelay::v1::GetLogInfoResponse response;
-  const grpc::Status status = session.stub->GetLogInfo(&context, {}, &response);
-  if (!status.ok()) return ReportError(session.notices, RpcErrorOf(status));
+  const int failed = session.Ask(*session.event_stub, &Session::EventStub::GetLogInfo,
+                                 refundrelay::v1::GetLogInfoRequest(), &response);
+  if (failed != kExitOk) return failed;
   return session.Finish(session.events.PrintFields("log_info", response, Zeros::kShown));
 }
 
@@ -99,8 +67,10 @@ refundrelay::v1::ListEventsRequest RequestOf(const ListFlags& flags) {
   if (!flags.until_time.empty()) {
     *request.mutable_stored_until() = ToTimestamp(ParseTimeOrAgo(flags.until_time, now).value());
   }
-  request.set_refund_id(flags.refund_id);
-  request.set_payment_gateway_refund_id(flags.payment_gateway_refund_id);
+  // People have either id at hand; the gateway's cannot be mistaken for the vendor's.
+  const bool of_gateway = absl::StartsWith(flags.refund_id, kGatewayIdPrefix);
+  request.set_refund_id(of_gateway ? "" : flags.refund_id);
+  request.set_payment_gateway_refund_id(of_gateway ? flags.refund_id : flags.payment_gateway_refund_id);
   request.set_omit_personal_data(flags.filter.omit_personal_data);
   return request;
 }
@@ -113,14 +83,9 @@ int RunList(const ListFlags& flags, const GlobalOptions& global) {
   for (;;) {
     const uint64_t left = flags.limit == 0 ? kMaxPageSize : flags.limit - printed;
     request.set_page_size(static_cast<uint32_t>(std::min(left, kMaxPageSize)));
-    grpc::ClientContext context;
-    SetDeadline(global, &context);
     refundrelay::v1::ListEventsResponse response;
-    const grpc::Status status = session.stub->ListEvents(&context, request, &response);
-    int exit_code = kExitOk;
-    if (!status.ok()) {
-      exit_code = ReportError(session.notices, RpcErrorOf(status));
-    } else {
+    int exit_code = session.Ask(*session.event_stub, &Session::EventStub::ListEvents, request, &response);
+    if (exit_code == kExitOk) {
       for (const auto& delivery : response.deliveries()) {
         const auto after = PositionAfter(response.position().log_id(), delivery);
         exit_code = session.Finish(session.events.PrintEvent(delivery, &after));
@@ -139,6 +104,7 @@ int RunList(const ListFlags& flags, const GlobalOptions& global) {
       session.notices.Notice("limit", absl::StrCat("there may be more: the limit of ", flags.limit,
                                                    " events was reached (--limit=0 lists all)"));
     }
+    if (exit_code == kExitOk && printed == 0) session.notices.Notice("none", "no stored event matches");
     if (printed_up_to.has_value()) session.notices.ResumePosition(*printed_up_to);
     return exit_code;
   }
@@ -161,6 +127,7 @@ void AddListCommand(CLI::App& app, const GlobalOptions& global, CommandRun* run)
   auto flags = std::make_shared<ListFlags>();
   CLI::App* list = app.add_subcommand("list", "Print stored events in order, and end");
   AddFilterFlags(*list, &flags->filter);
+  AddOmitPersonalDataFlag(*list, &flags->filter);
   list->add_option("--since", flags->since, "Only events stored at or after this time, or since so long ago")
       ->type_name("RFC3339|2h")
       ->check(CheckTimeOrAgo);
@@ -168,13 +135,13 @@ void AddListCommand(CLI::App& app, const GlobalOptions& global, CommandRun* run)
       ->type_name("RFC3339|2h")
       ->check(CheckTimeOrAgo);
   auto* refund =
-      list->add_option("--refund", flags->refund_id,
-                       "Only events of the refund with this id (refund.id); not in this version's server yet")
+      list->add_option(
+              "--refund", flags->refund_id,
+              "Only events of this refund: its refund.id, or, if it begins with rfnd_, the payment gateway's id")
           ->type_name("ID")
           ->check(CheckNotEmpty);
-  list->add_option(
-          "--payment-gateway-refund", flags->payment_gateway_refund_id,
-          "Only events of the refund that the payment gateway knows by this id; not in this version's server yet")
+  list->add_option("--payment-gateway-refund", flags->payment_gateway_refund_id,
+                   "Only events of the refund that the payment gateway knows by this id, whatever it begins with")
       ->type_name("ID")
       ->check(CheckNotEmpty)
       ->excludes(refund);
@@ -185,7 +152,8 @@ void AddListCommand(CLI::App& app, const GlobalOptions& global, CommandRun* run)
   list->footer(
       "After the last event the position to go on from is told on stderr: `refundctl tail --after` takes it, and a\n"
       "stream reads long ranges faster than list does.\n\n"
-      "Example:\n  refundctl list --type=pass,subscription --since=24h --limit=20");
+      "Examples:\n  refundctl list --type=pass,subscription --since=24h --limit=20\n"
+      "  refundctl list --refund=rfnd_NgauHW7CMRO717");
   list->callback([flags, &global, run] { *run = [flags, &global] { return RunList(*flags, global); }; });
 }
 

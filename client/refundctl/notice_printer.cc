@@ -2,14 +2,15 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "client/position_text.h"
+#include "client/printable.h"
 #include "client/refundctl/advice.h"
 #include "client/refundctl/exit_code.h"
 #include "client/refundctl/flag_of_field.h"
 #include "client/refundctl/json_line.h"
-#include "client/refundctl/value_text.h"
+#include "refund_relay/position_text.h"
 
 namespace refund_relay {
 namespace {
@@ -23,18 +24,9 @@ bool RepeatsItsFields(const RpcError& error) {
 }
 
 std::string ErrorText(const RpcError& error) {
-  std::string text = absl::StrCat("refundctl: error: ", CodeName(error.code));
-  if (!error.reason.empty()) {
-    absl::StrAppend(&text, " ", Printable(error.reason));
-    const char* separator = " {";
-    for (const auto& [key, value] : error.metadata) {
-      absl::StrAppend(&text, separator, Printable(key), "=", Printable(value));
-      separator = ", ";
-    }
-    if (!error.metadata.empty()) absl::StrAppend(&text, "}");
-  }
-  if (!RepeatsItsFields(error)) absl::StrAppend(&text, ": ", Printable(error.message));
-  absl::StrAppend(&text, "\n");
+  RpcError first_line = error;
+  if (RepeatsItsFields(error)) first_line.message.clear();
+  std::string text = absl::StrCat("refundctl: error: ", RpcErrorText(first_line), "\n");
   for (const auto& violation : error.field_violations) {
     const std::string flag = FlagOfField(violation.field);
     absl::StrAppend(&text, "  ", Printable(flag.empty() ? violation.field : flag), ": ",
@@ -90,6 +82,10 @@ void NoticePrinter::ResumePosition(const refundrelay::v1::Position& position) {
   } else {
     err_ << JsonLine("position").Add("position", text).Build() << std::endl;
   }
+}
+
+RpcError OutputFailed(std::string why) {
+  return MakeRpcError(grpc::StatusCode::ABORTED, std::move(why), "OUTPUT_FAILED");
 }
 
 int ReportError(NoticePrinter& notices, const RpcError& error) {

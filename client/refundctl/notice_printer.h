@@ -4,10 +4,11 @@
 
 #include <optional>
 #include <ostream>
+#include <string>
 #include <string_view>
 
 #include "client/refundctl/output_format.h"
-#include "client/rpc_error.h"
+#include "refund_relay/rpc_error.h"
 #include "refundrelay/v1/refund_event_service.pb.h"
 
 namespace refund_relay {
@@ -33,6 +34,9 @@ class NoticePrinter {
   std::ostream& err_;
   const OutputFormat format_;
 };
+
+// The output could not be written, for the reason `why`. Pure.
+RpcError OutputFailed(std::string why);
 
 // Prints `error` and returns the exit code that it stands for.
 int ReportError(NoticePrinter& notices, const RpcError& error);

@@ -9,6 +9,7 @@
 #include "CLI/Validators.hpp"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "client/printable.h"
 #include "client/refundctl/command.h"
 #include "client/refundctl/exit_code.h"
 #include "client/refundctl/flag_checks.h"

@@ -9,10 +9,6 @@
 #include "CLI/Validators.hpp"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
-#include "client/channel.h"
-#include "client/follow.h"
-#include "client/grpc_event_stream.h"
-#include "client/position_text.h"
 #include "client/refundctl/command.h"
 #include "client/refundctl/event_printer.h"
 #include "client/refundctl/exit_code.h"
@@ -21,6 +17,11 @@
 #include "client/refundctl/notice_printer.h"
 #include "client/refundctl/signal_watcher.h"
 #include "client/refundctl/value_text.h"
+#include "refund_relay/channel.h"
+#include "refund_relay/grpc_event_stream.h"
+#include "refund_relay/position_keeper.h"
+#include "refund_relay/position_text.h"
+#include "refund_relay/subscriber.h"
 
 namespace refund_relay {
 namespace {
@@ -35,17 +36,20 @@ struct TailFlags {
   std::string until;
   uint64_t max_events = 0;
   bool no_follow = false;
+  bool commit = false;
+  uint64_t commit_every = CommitPolicy().every_events;
   std::string heartbeat_interval;
 };
 
-// Prints what the follower meets.
-class TailObserver final : public FollowObserver {
- public:
-  TailObserver(EventPrinter& events, NoticePrinter& notices) : events_(events), notices_(notices) {}
+std::string DurationText(absl::Duration duration) {
+  return absl::FormatDuration(absl::Trunc(duration, absl::Milliseconds(1)));
+}
 
-  absl::Status OnEvent(const refundrelay::v1::Delivery& delivery, const refundrelay::v1::Position& after) override {
-    return events_.PrintEvent(delivery, &after);
-  }
+// Tells what the subscriber meets beside the events.
+class TailObserver final : public SubscriberObserver {
+ public:
+  explicit TailObserver(NoticePrinter& notices) : notices_(notices) {}
+
   void OnStarted(const refundrelay::v1::Started& started, bool resumed) override {
     notices_.Notice("started",
                     absl::StrCat(resumed ? "resumed" : "started", " after sequence ", started.position().sequence(),
@@ -67,14 +71,16 @@ class TailObserver final : public FollowObserver {
     // What should never happen is told in full, the rest in a line.
     if (ReactionTo(error) != Reaction::kResume) notices_.Error(error);
     notices_.Notice("reconnect",
-                    absl::StrCat("the stream ended (", CodeName(error.code), error.reason.empty() ? "" : " ",
-                                 error.reason, ": ", error.message, "); trying again in ",
-                                 absl::FormatDuration(absl::Trunc(wait, absl::Milliseconds(1)))),
+                    absl::StrCat("the stream ended (", RpcErrorText(error), "); trying again in ", DurationText(wait)),
                     position);
   }
 
+  void OnCommitFailed(const RpcError& error, absl::Duration wait) override {
+    notices_.Notice("commit_failed", absl::StrCat("the position could not be committed (", RpcErrorText(error),
+                                                  "); trying again in ", DurationText(wait)));
+  }
+
  private:
-  EventPrinter& events_;
   NoticePrinter& notices_;
 };
 
@@ -103,27 +109,51 @@ refundrelay::v1::SubscribeRequest RequestOf(const TailFlags& flags) {
   return request;
 }
 
+// Where a user goes on; not if going on there would fail again, or skip what a narrower filter left out.
+void TellPosition(const SubscriberResult& result, NoticePrinter& notices) {
+  if (result.error.reason == "FILTER_WIDENED") return;
+  for (const char* reason : {"POSITION_EXPIRED", "LOG_ID_CHANGED", "POSITION_AHEAD", "POSITION_MISMATCH"}) {
+    if (result.error.reason != reason) continue;
+    notices.Notice("stopped_at", "nothing can be read after this position any more", result.position);
+    return;
+  }
+  notices.ResumePosition(*result.position);
+}
+
 int RunTail(const TailFlags& flags, const GlobalOptions& global) {
   SignalWatcher signals;  // before gRPC starts its threads
   EventPrinter events(std::cout, global.output);
   NoticePrinter notices(std::cerr, global.output);
-  TailObserver observer(events, notices);
-  const auto streams = MakeGrpcEventStreamFactory(MakeChannel(global.address));
-  SystemSleeper sleeper;
-  FollowOptions options;
+  const auto channel = MakeChannel(global.address);
+  SubscriberOptions options;
   options.request = RequestOf(flags);
-  options.reconnect = !flags.no_follow;
+  options.keep_reconnecting = !flags.no_follow;
   options.max_events = flags.max_events;
   options.connect_timeout = global.timeout;
-  Follower follower(std::move(options), *streams, sleeper, Backoff(), absl::Now, observer);
-  signals.Start([&follower] { follower.Stop(); });
+  options.dead_stream.start_timeout = global.timeout;
+  options.handler.max_attempts = 1;  // an output that is closed stays closed
+  options.commit.every_events = flags.commit_every;
+  SubscriberParts parts;
+  parts.streams = MakeGrpcEventStreamFactory(channel);
+  parts.observer = std::make_shared<TailObserver>(notices);
+  parts.handler = [&events](const refundrelay::v1::Delivery& delivery, const refundrelay::v1::Position& after) {
+    return events.PrintEvent(delivery, &after);
+  };
+  if (flags.commit) parts.keeper = MakeServerPositionKeeper(channel, flags.name, global.timeout);
+  Subscriber subscriber(std::move(options), std::move(parts));
+  signals.Start([&subscriber] { subscriber.Stop(); });
 
-  const FollowResult result = follower.Run();
+  SubscriberResult result = subscriber.Run();
   signals.End();  // what its callback uses goes before it does
   int exit_code = kExitOk;
-  if (result.end == FollowResult::End::kFailed) exit_code = ReportError(notices, result.error);
-  if (result.end == FollowResult::End::kStopped) exit_code = kExitSignalBase + signals.signal_number();
-  if (result.position.has_value()) notices.ResumePosition(*result.position);
+  if (result.end == SubscriberResult::End::kHandlerFailed) result.error = OutputFailed(result.error.message);
+  if (!result.ok()) exit_code = ReportError(notices, result.error);
+  if (result.end == SubscriberResult::End::kStopped) exit_code = kExitSignalBase + signals.signal_number();
+  if (result.committed_position.has_value()) {
+    notices.Notice("committed", absl::StrCat("the position committed under the name ", flags.name),
+                   result.committed_position);
+  }
+  if (result.position.has_value()) TellPosition(result, notices);
   return exit_code;
 }
 
@@ -137,10 +167,11 @@ void AddTailCommand(CLI::App& app, const GlobalOptions& global, CommandRun* run)
       ->type_name("NAME")
       ->check(CheckSubscriberName);
   AddFilterFlags(*tail, &flags->filter);
+  AddOmitPersonalDataFlag(*tail, &flags->filter);
   tail->add_option(
           "--from", flags->from,
-          "Start at the earliest event, after the latest, or at the committed position (committed: not in this "
-          "version's server yet)")
+          "Start at the earliest event, after the latest, or at the position committed under --name (none yet = "
+          "earliest)")
       ->type_name("earliest|latest|committed")
       ->check(CLI::IsMember({"earliest", "latest", "committed"}).description(""));
   tail->add_option("--after", flags->after, "Start after this position: the way to resume")
@@ -157,6 +188,16 @@ void AddTailCommand(CLI::App& app, const GlobalOptions& global, CommandRun* run)
       ->type_name("N")
       ->check(CheckCount);
   tail->add_flag("--no-follow", flags->no_follow, "Do not reconnect: the end of the first stream is the end");
+  auto* commit =
+      tail->add_flag("--commit", flags->commit,
+                     "Keep the position at the server under --name as events are printed, and go on after it the next "
+                     "time; the start is for the first time only then");
+  tail->add_option("--commit-every", flags->commit_every,
+                   "Commit after so many events, and once a second; 0 = only then")
+      ->type_name("N")
+      ->capture_default_str()
+      ->check(CheckCount)
+      ->needs(commit);
   tail->add_option("--heartbeat-interval", flags->heartbeat_interval,
                    "Ask for a sign of life at least so often, 1s to 30s; a stream without any for three times as long "
                    "is dead (default 15s)")
@@ -170,6 +211,7 @@ void AddTailCommand(CLI::App& app, const GlobalOptions& global, CommandRun* run)
       "Examples:\n"
       "  refundctl tail --name=books --type=pass --from=earliest\n"
       "  refundctl tail --name=books --at-time=2h --until-caught-up --output=json\n"
+      "  refundctl tail --name=books --from=committed --commit\n"
       "  refundctl tail --name=books --after=0b8f3c52-6f0e-4a57-9d1c-2f6f5b0f8e11:1042:5f0c4e1b2a3d4c5e\n"
       "                              (the position as tail printed it)");
   tail->callback([flags, &global, run] {

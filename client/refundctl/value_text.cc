@@ -2,9 +2,11 @@
 
 #include <cstdint>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "client/printable.h"
 
 namespace refund_relay {
 namespace {
@@ -32,6 +34,11 @@ std::string FormatTimeMillis(const google::protobuf::Timestamp& time) {
 
 std::string FormatTimeExact(const google::protobuf::Timestamp& time) {
   return absl::FormatTime("%Y-%m-%d%ET%H:%M:%E*SZ", ToTime(time), absl::UTCTimeZone());
+}
+
+std::string EnumText(std::string_view name, std::string_view prefix, int number) {
+  if (name.substr(0, prefix.size()) != prefix) return absl::StrCat("number ", number);
+  return absl::AsciiStrToLower(std::string(name.substr(prefix.size())));
 }
 
 google::protobuf::Timestamp ToTimestamp(absl::Time time) {
@@ -70,23 +77,6 @@ absl::StatusOr<absl::Duration> ParsePositiveDuration(std::string_view text) {
         absl::StrCat("\"", copy, "\" is no duration: write 10s, 500ms or 1m30s, greater than zero"));
   }
   return duration;
-}
-
-std::string Printable(std::string_view text) {
-  std::string printable;
-  for (size_t i = 0; i < text.size(); ++i) {
-    const auto byte = static_cast<unsigned char>(text[i]);
-    const auto next = i + 1 < text.size() ? static_cast<unsigned char>(text[i + 1]) : 0;
-    if (byte == 0xC2 && next >= 0x80 && next <= 0x9F) {  // C1 controls, in UTF-8
-      absl::StrAppendFormat(&printable, "\\x%02x", next);
-      ++i;
-    } else if (byte < 0x20 || byte == 0x7F) {
-      absl::StrAppendFormat(&printable, "\\x%02x", byte);
-    } else {
-      printable += text[i];
-    }
-  }
-  return printable;
 }
 
 }  // namespace refund_relay

@@ -22,6 +22,10 @@ std::string FormatTimeMillis(const google::protobuf::Timestamp& time);
 // RFC 3339 in UTC with all digits that there are.
 std::string FormatTimeExact(const google::protobuf::Timestamp& time);
 
+// The word of an enum's value: `pass` for the name `REFUND_EVENT_TYPE_PASS`, with `prefix` = `REFUND_EVENT_TYPE_`; the
+// number in words for one without a name.
+std::string EnumText(std::string_view name, std::string_view prefix, int number);
+
 google::protobuf::Timestamp ToTimestamp(absl::Time time);
 
 // An RFC 3339 time, or a duration such as `2h` or `1h30m` that lies this long before `now`.
@@ -31,9 +35,6 @@ absl::StatusOr<absl::Time> ParseTimeOrAgo(std::string_view text, absl::Time now)
 // `10s`, `1m30s`, or a plain number of seconds; greater than zero and finite.
 // - INVALID_ARGUMENT: something else.
 absl::StatusOr<absl::Duration> ParsePositiveDuration(std::string_view text);
-
-// `text` with control characters as `\xNN`: what came from outside can neither move the cursor nor start a line.
-std::string Printable(std::string_view text);
 
 }  // namespace refund_relay
 

@@ -44,9 +44,7 @@ void HttpConnection::CheckDeadline(std::chrono::steady_clock::time_point now) {
   if (now < deadline_) return;
   switch (phase_) {
     case Phase::kReading:
-      if (too_slow_) return;  // cancelled before, answered as soon as the operation comes back
-      too_slow_ = true;
-      CancelPending(stream_);
+      RefuseIncomplete(408);
       return;
     case Phase::kAwaiting:
       Write(exchange_->TimeOut());
@@ -58,6 +56,17 @@ void HttpConnection::CheckDeadline(std::chrono::steady_clock::time_point now) {
       Close();
       return;
   }
+}
+
+void HttpConnection::RefuseIncomplete(int status) {
+  if (refused_as_ != 0) return;
+  refused_as_ = status;
+  CancelPending(stream_);
+}
+
+void HttpConnection::AnswerUnfinished() {
+  if (phase_ == Phase::kReading) RefuseIncomplete(503);
+  if (phase_ == Phase::kAwaiting) Write(exchange_->TimeOut());
 }
 
 void HttpConnection::CloseIfIdle() {
@@ -87,8 +96,9 @@ void HttpConnection::Read() {
 
 bool HttpConnection::GoesOn(const error_code& ec) {
   if (phase_ == Phase::kClosed) return false;
-  if (too_slow_) {
-    Write(exchange_->Refuse(408, "the request was not complete in time"));
+  if (refused_as_ != 0) {
+    Write(exchange_->Refuse(refused_as_, refused_as_ == 408 ? "the request was not complete in time"
+                                                            : "the server is shutting down; send the webhook again"));
     return false;
   }
   if (ec) {
@@ -169,7 +179,7 @@ void HttpConnection::Deliver(uint64_t request, MakeAnswer make) {
 void HttpConnection::Write(const HttpAnswer& answer) {
   ++request_;  // a ticket that is still out is void
   const bool draining = thread_.shared().draining.load(std::memory_order_relaxed);
-  close_after_write_ = answer.close || draining || too_slow_ || !parser_.done() || !parser_.keep_alive();
+  close_after_write_ = answer.close || draining || refused_as_ != 0 || !parser_.done() || !parser_.keep_alive();
   AnswerFraming framing;
   framing.date = thread_.Date();
   framing.request_id = request_id_;

@@ -25,6 +25,8 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
   // Acts if the phase has taken too long.
   void CheckDeadline(std::chrono::steady_clock::time_point now);
   void CloseIfIdle();
+  // The server stops: refuses a request that is not complete, and gives up waiting for the answer to one that is.
+  void AnswerUnfinished();
   // Without a word. The connection leaves its thread's list.
   void Close();
   // Gives the answer to request number `request` if that still waits.
@@ -45,6 +47,8 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
   };
 
   void Enter(Phase phase, absl::Duration timeout);
+  // Answers `status` as soon as the pending operation of an incomplete request has come back.
+  void RefuseIncomplete(int status);
   void Read();
   // What both reads and the interim write end with; true if the connection goes on.
   bool GoesOn(const boost::system::error_code& ec);
@@ -66,8 +70,8 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
 
   Phase phase_ = Phase::kIdle;
   std::chrono::steady_clock::time_point deadline_;
-  bool too_slow_ = false;  // the deadline of the request passed; its pending operation was cancelled
-  uint64_t request_ = 0;   // counts the requests whose bodies were handled, and the answers given
+  int refused_as_ = 0;    // its pending operation was cancelled, to answer this instead: 408 or 503
+  uint64_t request_ = 0;  // counts the requests whose bodies were handled, and the answers given
   std::string request_id_;
   bool close_after_write_ = false;
   size_t discarded_bytes_ = 0;

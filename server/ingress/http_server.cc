@@ -22,6 +22,8 @@ constexpr int kListenBacklog = 4096;  // the kernel cuts it to net.core.somaxcon
 // After a failed accept (no file descriptors left, say) the loop rests so long; the peers wait in the backlog.
 constexpr std::chrono::milliseconds kAcceptPause(50);
 constexpr absl::Duration kAcceptWarningInterval = absl::Seconds(10);
+// Before the deadline of a stop, for the answers to what did not finish in time.
+constexpr absl::Duration kLastAnswers = absl::Milliseconds(500);
 
 absl::Status BindError(const ListenAddress& address, const error_code& ec) {
   return absl::UnavailableError(
@@ -94,7 +96,11 @@ bool HttpServer::Stop(absl::Time deadline) {
     // Only now, so that no connection is handed over after it.
     for (const auto& thread : threads_) thread->CloseIdle();
   });
-  const bool finished = shared_.connections.AwaitNone(deadline);
+  const bool finished = shared_.connections.AwaitNone(deadline - kLastAnswers);
+  if (!finished) {
+    for (const auto& thread : threads_) thread->AnswerUnfinished();
+    shared_.connections.AwaitNone(deadline);
+  }
   for (const auto& thread : threads_) thread->Cut();
   for (const auto& thread : threads_) thread->Join();
   acceptor_.reset();

@@ -38,8 +38,9 @@ class HttpServer {
   // From now on every answer closes its connection, and idle connections are closed; new ones are still accepted.
   void StartDraining();
 
-  // Stops accepting, closes idle connections, lets requests under way finish until `deadline`, cuts the rest and joins
-  // the threads. Returns false if any had to be cut. Safe to call twice.
+  // Stops accepting, closes idle connections and lets requests under way finish until shortly before `deadline`. Of the
+  // rest, those that are not complete are answered 503 then, those whose outcome is not known as for a time-out; at the
+  // deadline every connection is cut. Joins the threads. Returns false if there was such a rest. Safe to call twice.
   bool Stop(absl::Time deadline);
 
  private:

@@ -56,6 +56,8 @@ WebhookResult ResultOfHttpStatus(int status) {
       return WebhookResult::kTooLarge;
     case 431:
       return WebhookResult::kHeadTooLarge;
+    case 503:
+      return WebhookResult::kUnavailable;
     default:
       return WebhookResult::kInternalError;
   }

@@ -61,6 +61,15 @@ void IoThread::CloseIdle() {
   });
 }
 
+void IoThread::AnswerUnfinished() {
+  asio::post(*context_, [this] {
+    for (size_t i = connections_.size(); i-- > 0;) {
+      const std::shared_ptr<HttpConnection> connection = connections_[i];
+      connection->AnswerUnfinished();
+    }
+  });
+}
+
 void IoThread::Cut() {
   asio::post(*context_, [this] {
     cut_ = true;

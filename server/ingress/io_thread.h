@@ -47,6 +47,8 @@ class IoThread {
   void Adopt(HttpStream stream);
   // Closes the connections on which no request is under way.
   void CloseIdle();
+  // Gives an answer to every request that is still under way.
+  void AnswerUnfinished();
   // Cuts every connection; the thread ends when nothing is left to do. Call once, then Join.
   void Cut();
   void Join();

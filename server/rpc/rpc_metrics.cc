@@ -33,13 +33,10 @@ RpcMetrics::RpcMetrics(prometheus::Registry& registry, const FanOut& fan_out, co
     : fan_out_(fan_out),
       streams_(streams),
       clock_(clock),
-      delivered_(prometheus::BuildCounter()
-                     .Name("refund_relay_delivered_events_total")
-                     .Help("Events handed to subscribers' streams")
-                     .Register(registry)),
+      delivered_("refund_relay_delivered_events_total", "Events handed to subscribers' streams.", {}),
       slow_subscribers_(prometheus::BuildCounter()
                             .Name("refund_relay_slow_subscribers_total")
-                            .Help("Streams ended because the peer stopped reading")
+                            .Help("Streams ended because the peer stopped reading.")
                             .Register(registry)
                             .Add({})) {}
 
@@ -116,15 +113,16 @@ std::vector<prometheus::MetricFamily> RpcMetrics::Collect() const {
   const std::map<std::string, absl::Time> waiting_since = WaitingSince(subscribers, last);
   const absl::Time now = clock_.Now();
 
-  prometheus::MetricFamily open = GaugeFamily("refund_relay_subscriber_streams", "Open streams");
+  prometheus::MetricFamily open = GaugeFamily("refund_relay_subscriber_streams", "Open streams.");
   AddGauge(open, "", static_cast<double>(streams.size()));
   prometheus::MetricFamily connected =
-      GaugeFamily("refund_relay_subscriber_connected", "Open streams of each subscriber");
+      GaugeFamily("refund_relay_subscriber_connected", "Open streams of each subscriber.");
   prometheus::MetricFamily lag_events = GaugeFamily(
       "refund_relay_subscriber_lag_events",
-      "Stored events after the position of the subscriber's slowest stream; without a stream, after the committed one");
+      "Stored events after the position of the subscriber's slowest stream; without a stream, after the committed "
+      "one.");
   prometheus::MetricFamily lag_seconds = GaugeFamily("refund_relay_subscriber_lag_seconds",
-                                                     "How long the oldest of those events has been stored; 0 = none");
+                                                     "How long the oldest of those events has been stored; 0 = none.");
   for (const auto& [label, subscriber] : subscribers) {
     AddGauge(connected, label, static_cast<double>(subscriber.streams));
     if (!subscriber.position.has_value()) continue;
@@ -137,7 +135,11 @@ std::vector<prometheus::MetricFamily> RpcMetrics::Collect() const {
       AddGauge(lag_seconds, label, std::max(0.0, absl::ToDoubleSeconds(now - since->second)));
     }
   }
-  return {std::move(open), std::move(connected), std::move(lag_events), std::move(lag_seconds)};
+  std::vector<prometheus::MetricFamily> families = delivered_.Collect();
+  for (prometheus::MetricFamily* family : {&open, &connected, &lag_events, &lag_seconds}) {
+    families.push_back(std::move(*family));
+  }
+  return families;
 }
 
 }  // namespace refund_relay

@@ -42,7 +42,7 @@ class RpcMetrics final : public prometheus::Collectable {
   // From now on committed positions and lags in seconds are shown, too. Both must outlive the last scrape.
   void LogOpened(HistoryReader& history, PositionStore& positions);
 
-  // Counts events handed to streams of this name. The result lives as long as the registry.
+  // Counts events handed to streams of this name. The result lives as long as the metrics.
   prometheus::Counter& DeliveredEvents(const std::string& subscriber_name);
   void SlowSubscriber() { slow_subscribers_.Increment(); }
 
@@ -66,7 +66,8 @@ class RpcMetrics final : public prometheus::Collectable {
   const FanOut& fan_out_;
   const StreamRegistry& streams_;
   const Clock& clock_;
-  prometheus::Family<prometheus::Counter>& delivered_;
+  // Not in the registry, so that a series that a scrape brings up is already in its answer.
+  mutable prometheus::Family<prometheus::Counter> delivered_;
   prometheus::Counter& slow_subscribers_;
   mutable absl::Mutex mutex_;
   mutable std::set<std::string> labels_ ABSL_GUARDED_BY(mutex_);

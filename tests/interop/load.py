@@ -10,9 +10,14 @@ from relay import DEADLINE
 
 
 class Load:
-    """Threads that share one iterator of webhooks. `answers` maps event id to the answer of status 200."""
+    """Threads that share one iterator of webhooks. `answers` maps event id to the answer of status 200.
 
-    def __init__(self, address, made, connections=8):
+    With `until_refused` a 503 or a closed connection is not a failure, but the end of its thread; webhooks answered 503
+    are in `refused`."""
+
+    def __init__(self, address, made, connections=8, until_refused=False):
+        self._until_refused = until_refused
+        self.refused = []  # event ids
         self._address = address
         self._made = iter(made)
         self._lock = threading.Lock()
@@ -43,8 +48,17 @@ class Load:
                 connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 stream = connection.makefile("rb")
                 while (made := self._next()) is not None:
-                    connection.sendall(webhook_request(webhooks.encode(made)))
-                    status, _, body = read_answer(stream)
+                    try:
+                        connection.sendall(webhook_request(webhooks.encode(made)))
+                        status, _, body = read_answer(stream)
+                    except ConnectionError:
+                        if self._until_refused:
+                            return
+                        raise
+                    if status == 503 and self._until_refused:
+                        with self._lock:
+                            self.refused.append(webhooks.event_id(made))
+                        return
                     if status != 200:
                         raise AssertionError(f"{status}: {body!r}")
                     answer = json.loads(body)

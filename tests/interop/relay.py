@@ -89,6 +89,19 @@ class Relay:
 
     def start(self):
         """Starts the server and waits until its log says that it is ready."""
+        self.launch()
+        deadline = time.monotonic() + DEADLINE
+        with self._lines_changed:
+            while self._ready is None:
+                if self.process.poll() is not None and not self._reader.is_alive():
+                    code = self.process.returncode
+                    self.process = None
+                    raise AssertionError(f"the server ended with {code} before it was ready:\n{self.tail()}")
+                if not self._lines_changed.wait(0.2) and time.monotonic() > deadline:
+                    raise AssertionError(f"the server was not ready within {DEADLINE} s:\n{self.tail()}")
+
+    def launch(self):
+        """Starts the server and does not wait."""
         assert self.process is None, "already running"
         self._ready = None
         self._first_line = len(self.lines)
@@ -108,15 +121,6 @@ class Relay:
         )
         self._reader = threading.Thread(target=self._read_lines, args=(self.process.stderr,), daemon=True)
         self._reader.start()
-        deadline = time.monotonic() + DEADLINE
-        with self._lines_changed:
-            while self._ready is None:
-                if self.process.poll() is not None and not self._reader.is_alive():
-                    code = self.process.returncode
-                    self.process = None
-                    raise AssertionError(f"the server ended with {code} before it was ready:\n{self.tail()}")
-                if not self._lines_changed.wait(0.2) and time.monotonic() > deadline:
-                    raise AssertionError(f"the server was not ready within {DEADLINE} s:\n{self.tail()}")
 
     def _read_lines(self, stream):
         with stream:

@@ -24,8 +24,8 @@ def request(**fields):
 class Stream:
     """Reads a stream message by message; checks on the way what holds for every stream."""
 
-    def __init__(self, stub, subscribe_request):
-        self._call = stub.Subscribe(subscribe_request, timeout=DEADLINE)
+    def __init__(self, stub, subscribe_request, timeout=DEADLINE):
+        self._call = stub.Subscribe(subscribe_request, timeout=timeout)
         self.started = None
         self.deliveries = []  # so far
         self.position = None  # the newest one that the server sent

@@ -1,18 +1,16 @@
-"""Many subscribers in one process, for test_many_subscribers. Reads its orders from stdin as one JSON object:
-{"address", "last_sequence", "subscribers": [{"name", "filter", "begin": "now" | "later"}]}. Prints "started" once every
+"""Many subscribers in one process, for tests and benches. Reads its orders from stdin as one JSON object:
+{"address", "last_sequence", "streams_per_connection", "subscribers": [{"name", "filter", "begin": "now" | "later"}]}. Prints "started" once every
 stream that begins now has started, begins the others on a line of stdin, and prints what each received as JSON."""
 
 import asyncio
 import json
+import os
 import sys
 
 import grpc
 from google.protobuf import duration_pb2
 from refundrelay.v1 import refund_event_service_pb2 as service
 from refundrelay.v1 import refund_event_service_pb2_grpc
-
-STREAMS_PER_CONNECTION = 25
-
 
 async def follow(stub, order, last_sequence, started):
     """Reads from EARLIEST until everything up to `last_sequence` was examined; returns [[sequence, event id], ...]."""
@@ -48,7 +46,7 @@ async def main():
     count = len(orders["subscribers"])
     channels = [
         grpc.aio.insecure_channel(orders["address"], options=options)
-        for _ in range(0, count, STREAMS_PER_CONNECTION)
+        for _ in range(0, count, orders["streams_per_connection"])
     ]
     stubs = [refund_event_service_pb2_grpc.RefundEventServiceStub(channel) for channel in channels]
     waiting = sum(order["begin"] == "now" for order in orders["subscribers"])
@@ -63,7 +61,7 @@ async def main():
     def begin(when):
         return {
             order["name"]: asyncio.ensure_future(
-                follow(stubs[index // STREAMS_PER_CONNECTION], order, orders["last_sequence"], started)
+                follow(stubs[index // orders["streams_per_connection"]], order, orders["last_sequence"], started)
             )
             for index, order in enumerate(orders["subscribers"])
             if order["begin"] == when
@@ -81,6 +79,8 @@ async def main():
     print(json.dumps({name: task.result() for name, task in tasks.items()}), flush=True)
     for channel in channels:
         await channel.close()
+    # Joining the poller thread of this grpcio's asyncio hangs now and then, after all is done and said.
+    os._exit(0)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,8 @@ import re
 import subprocess
 import unittest
 
+import grpc
+
 import webhooks
 from relay import BIN, DEADLINE
 
@@ -28,6 +30,17 @@ class DocumentationTest(unittest.TestCase):
         in_readme = [(name, re.sub(r"^required$", "", cell.strip()).strip("`")) for name, cell in rows]
         self.assertTrue(in_help)
         self.assertEqual(sorted(in_help), sorted(in_readme))
+
+    def test_subscribing_tells_what_to_do_about_every_reason_of_the_event_service(self):
+        proto = read("proto", "refundrelay", "v1", "refund_event_service.proto")
+        comments = "".join(re.findall(r"^ *//(.*)$", proto, re.MULTILINE))
+        codes = {code.name for code in grpc.StatusCode}
+        reasons = set(re.findall(r"\b(?:[A-Z]+(?:_[A-Z]+)+|GAP|CHECKSUM|DRAINING|UNEXPECTED|OVERLOADED)\b", comments))
+        reasons -= codes | {"START_FROM_COMMITTED"}
+        self.assertLess(15, len(reasons), reasons)
+        table = re.findall(r"^\|[^|]*\|([^|]*)\|", read("docs", "subscribing.md"), re.MULTILINE)
+        explained = set(re.findall(r"`([A-Z_]+)`", " ".join(table)))
+        self.assertEqual(set(), reasons - explained)
 
     def test_the_adr_tells_how_to_recompute_an_event_id(self):
         recipes = re.findall(r"```sh\n(.*?)```", read("docs", "adr", "0004-event-id.md"), re.DOTALL)

@@ -1,15 +1,12 @@
 """500 subscribers at once, each with its own filter, each receives exactly its events while 10,000 webhooks arrive."""
 
-import json
-import os
-import subprocess
-import sys
 import threading
 import unittest
 
 import webhooks
+from fleet import Fleet
 from load import Load
-from relay import DEADLINE, Relay
+from relay import Relay
 
 SUBSCRIBERS = 500
 WEBHOOKS = 10_000
@@ -49,13 +46,18 @@ class ManySubscribersTest(unittest.TestCase):
         ]
         made = [webhooks.webhook(n, NAMES[(n // CLIENTS) % 4], client(n)) for n in range(WEBHOOKS)]
         with Relay() as relay:
-            fleets = [self.begin_fleet(relay, subscribers[part::PROCESSES]) for part in range(PROCESSES)]
+            fleets = [
+                self.enterContext(Fleet("%s:%d" % relay.address("grpc"), subscribers[part::PROCESSES], WEBHOOKS))
+                for part in range(PROCESSES)
+            ]
             for fleet in fleets:
-                self.assertEqual("started\n", fleet.stdout.readline())
+                fleet.wait_until_started()
             load = Load(relay.address("http"), made).start()
             load.wait_for_answers(WEBHOOKS // 4)
             results = {}
-            readers = [threading.Thread(target=self.finish_fleet, args=(fleet, results)) for fleet in fleets]
+            readers = [
+                threading.Thread(target=lambda fleet=fleet: results.update(fleet.finish())) for fleet in fleets
+            ]
             for reader in readers:
                 reader.start()
             load.join()
@@ -71,34 +73,6 @@ class ManySubscribersTest(unittest.TestCase):
             self.assertTrue(expected, "a filter that matches nothing would prove nothing")
             self.assertEqual(expected, results.get(subscriber["name"]), subscriber)
 
-    def begin_fleet(self, relay, subscribers):
-        fleet = subprocess.Popen(
-            [sys.executable, os.path.join(os.path.dirname(os.path.abspath(__file__)), "subscriber_fleet.py")],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        self.addCleanup(self.end_fleet, fleet)
-        orders = {
-            "address": "%s:%d" % relay.address("grpc"),
-            "last_sequence": WEBHOOKS,
-            "subscribers": subscribers,
-        }
-        fleet.stdin.write(json.dumps(orders) + "\n")
-        fleet.stdin.flush()
-        return fleet
-
-    @staticmethod
-    def finish_fleet(fleet, results):
-        """Tells it to begin the others, and collects what all of them received."""
-        output, _ = fleet.communicate("later\n", timeout=20 * DEADLINE)
-        results.update(json.loads(output or "{}"))
-
-    @staticmethod
-    def end_fleet(fleet):
-        if fleet.poll() is None:
-            fleet.kill()
-        fleet.wait()
 
 
 if __name__ == "__main__":

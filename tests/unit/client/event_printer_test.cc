@@ -7,7 +7,7 @@
 
 #include <sstream>
 
-#include "client/position_text.h"
+#include "refund_relay/position_text.h"
 
 namespace refund_relay {
 namespace {

@@ -1,11 +1,11 @@
 // Streams over real gRPC: silence, cancelling, and the status at the end.
-#include "client/grpc_event_stream.h"
+#include "refund_relay/grpc_event_stream.h"
 
 #include <gtest/gtest.h>
 
 #include <thread>
 
-#include "client/channel.h"
+#include "refund_relay/channel.h"
 #include "tests/unit/client/fake_event_service.h"
 #include "tests/unit/client/reserved_port.h"
 #include "tests/unit/client/scripted_streams.h"

@@ -1,5 +1,5 @@
 // Positions as text and back.
-#include "client/position_text.h"
+#include "refund_relay/position_text.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,5 +1,5 @@
 // Rich error details: decoding them, and advice on them.
-#include "client/rpc_error.h"
+#include "refund_relay/rpc_error.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -62,6 +62,41 @@ TEST(RpcErrorTest, DetailsThatAreNoneAreLeftOut) {
   EXPECT_EQ(error.reason, "");
 }
 
+TEST(RpcErrorTest, AStatusCarriesReasonAndMetadataThereAndBack) {
+  const RpcError error = RpcErrorOf(RichStatus());
+  const absl::Status status = StatusOf(error);
+  EXPECT_EQ(status.code(), absl::StatusCode::kOutOfRange);
+  const RpcError back = RpcErrorOf(status);
+  EXPECT_EQ(back.code, error.code);
+  EXPECT_EQ(back.message, error.message);
+  EXPECT_EQ(back.reason, error.reason);
+  EXPECT_EQ(back.metadata, error.metadata);
+  EXPECT_TRUE(StatusOf(RpcError()).ok());
+  EXPECT_TRUE(RpcErrorOf(absl::OkStatus()).ok());
+}
+
+TEST(RpcErrorTest, AsTextItIsOneLine) {
+  RpcError error = RpcErrorOf(RichStatus());
+  EXPECT_EQ(RpcErrorText(error), "OUT_OF_RANGE POSITION_EXPIRED {first_sequence=120}: events were deleted");
+  error.message = "a\nb";
+  error.reason.clear();
+  EXPECT_EQ(RpcErrorText(error), "OUT_OF_RANGE: a\\x0ab");
+}
+
+TEST(RpcErrorTest, OnlyWhatMayPassIsTriedAgain) {
+  for (const auto code :
+       {grpc::StatusCode::UNAVAILABLE, grpc::StatusCode::RESOURCE_EXHAUSTED, grpc::StatusCode::DEADLINE_EXCEEDED,
+        grpc::StatusCode::CANCELLED, grpc::StatusCode::INTERNAL, grpc::StatusCode::UNKNOWN}) {
+    EXPECT_TRUE(IsPassing(MakeRpcError(code, ""))) << CodeName(code);
+  }
+  for (const auto code :
+       {grpc::StatusCode::OK, grpc::StatusCode::INVALID_ARGUMENT, grpc::StatusCode::NOT_FOUND,
+        grpc::StatusCode::FAILED_PRECONDITION, grpc::StatusCode::ABORTED, grpc::StatusCode::OUT_OF_RANGE,
+        grpc::StatusCode::UNIMPLEMENTED, grpc::StatusCode::DATA_LOSS, grpc::StatusCode::UNAUTHENTICATED}) {
+    EXPECT_FALSE(IsPassing(MakeRpcError(code, ""))) << CodeName(code);
+  }
+}
+
 TEST(RpcErrorTest, UnavailableIsUnreachableOnlyIfNoServerGaveAReason) {
   EXPECT_TRUE(IsUnreachable(MakeRpcError(grpc::StatusCode::UNAVAILABLE, "refused")));
   EXPECT_TRUE(IsUnreachable(MakeRpcError(grpc::StatusCode::DEADLINE_EXCEEDED, "late")));
@@ -78,9 +113,10 @@ TEST(RpcErrorTest, CodesHaveTheirNames) {
 }
 
 TEST(RpcErrorTest, EveryReasonOfTheContractHasAdvice) {
-  for (const char* reason : {"POSITION_EXPIRED", "LOG_ID_CHANGED", "POSITION_AHEAD", "POSITION_MISMATCH",
-                             "FILTER_WIDENED", "EVENT_UNKNOWN", "EVENT_EXPIRED", "SUBSCRIBER_LIMIT", "DRAINING",
-                             "MAX_STREAM_AGE", "POLICY_CHANGED", "STORAGE_UNAVAILABLE", "CHECKSUM", "GAP"}) {
+  for (const char* reason :
+       {"POSITION_EXPIRED", "LOG_ID_CHANGED", "POSITION_AHEAD", "POSITION_MISMATCH", "FILTER_WIDENED", "EVENT_UNKNOWN",
+        "EVENT_EXPIRED", "SUBSCRIBER_LIMIT", "DRAINING", "MAX_STREAM_AGE", "POLICY_CHANGED", "STORAGE_UNAVAILABLE",
+        "CHECKSUM", "GAP", "VERSION_CHANGED", "WOULD_REWIND", "POSITION_UNKNOWN", "OVERLOADED"}) {
     EXPECT_NE(WhatToDo(MakeRpcError(grpc::StatusCode::ABORTED, "", reason)), "") << reason;
   }
 }

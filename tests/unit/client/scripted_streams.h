@@ -1,17 +1,19 @@
-// Streams that follow a script, and what stands around a Follower in its tests.
+// Streams that follow a script, and what stands around a Subscriber in its tests.
 #ifndef REFUND_RELAY_TESTS_UNIT_CLIENT_SCRIPTED_STREAMS_H_
 #define REFUND_RELAY_TESTS_UNIT_CLIENT_SCRIPTED_STREAMS_H_
 
 #include <deque>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
-#include "client/event_stream.h"
-#include "client/follow.h"
-#include "client/sleeper.h"
+#include "refund_relay/event_stream.h"
+#include "refund_relay/sleeper.h"
+#include "refund_relay/subscriber_observer.h"
 
 namespace refund_relay {
 
@@ -26,7 +28,7 @@ class ScriptedStreams final : public EventStreamFactory {
  public:
   explicit ScriptedStreams(std::vector<StreamScript> scripts) : scripts_(scripts.begin(), scripts.end()) {}
 
-  // A follower that opens more streams than there are scripts gets one that must not be resumed.
+  // A subscriber that opens more streams than there are scripts gets one that must not be resumed.
   std::unique_ptr<EventStream> Open(const refundrelay::v1::SubscribeRequest& request) override {
     requests.push_back(request);
     StreamScript script{{}, MakeRpcError(grpc::StatusCode::UNAUTHENTICATED, "the script is over"), false};
@@ -39,6 +41,7 @@ class ScriptedStreams final : public EventStreamFactory {
 
   std::vector<refundrelay::v1::SubscribeRequest> requests;
   std::vector<absl::Duration> read_timeouts;
+  std::function<void(absl::Duration)> on_silent;
   int cancelled = 0;
 
  private:
@@ -51,7 +54,9 @@ class ScriptedStreams final : public EventStreamFactory {
         *response = script_.responses[next_++];
         return ReadOutcome::kMessage;
       }
-      return script_.silent_at_end ? ReadOutcome::kSilent : ReadOutcome::kEnd;
+      if (!script_.silent_at_end) return ReadOutcome::kEnd;
+      if (owner_->on_silent) owner_->on_silent(timeout);
+      return ReadOutcome::kSilent;
     }
     RpcError Finish() override { return script_.status; }
     void Cancel() override { ++owner_->cancelled; }
@@ -81,30 +86,30 @@ class FakeSleeper final : public Sleeper {
   bool woken = false;
 };
 
-// Remembers what came.
-class RecordingObserver final : public FollowObserver {
+// Remembers what was told.
+class RecordingObserver final : public SubscriberObserver {
  public:
-  absl::Status OnEvent(const refundrelay::v1::Delivery& delivery, const refundrelay::v1::Position& after) override {
-    if (delivery.sequence() == refuse_sequence) return absl::UnavailableError("the pipe is closed");
-    sequences.push_back(delivery.sequence());
-    positions.push_back(after);
-    if (on_event) on_event();
-    return absl::OkStatus();
-  }
   void OnStarted(const refundrelay::v1::Started&, bool is_resumed) override { resumed.push_back(is_resumed); }
   void OnCaughtUp(const refundrelay::v1::Position&) override { ++caught_up; }
   void OnFellBehind(const refundrelay::v1::Position&) override { ++fell_behind; }
+  void OnHeartbeat(const refundrelay::v1::Heartbeat&, uint64_t lag_events) override { lags.push_back(lag_events); }
   void OnGoingAway(const refundrelay::v1::GoingAway&) override { ++going_away; }
   void OnReconnect(const RpcError& error, absl::Duration, const std::optional<refundrelay::v1::Position>&) override {
     reconnects.push_back(error);
   }
+  void OnHandlerError(const refundrelay::v1::Delivery& delivery, const absl::Status&, uint32_t attempt,
+                      absl::Duration wait) override {
+    handler_errors.emplace_back(delivery.sequence(), attempt, wait);
+  }
+  void OnCommitted(const refundrelay::v1::Position& position) override { committed.push_back(position.sequence()); }
+  void OnCommitFailed(const RpcError& error, absl::Duration) override { commit_failures.push_back(error); }
 
-  uint64_t refuse_sequence = 0;
-  std::function<void()> on_event;
-  std::vector<uint64_t> sequences;
-  std::vector<refundrelay::v1::Position> positions;
   std::vector<bool> resumed;
   std::vector<RpcError> reconnects;
+  std::vector<uint64_t> lags;
+  std::vector<std::tuple<uint64_t, uint32_t, absl::Duration>> handler_errors;
+  std::vector<uint64_t> committed;
+  std::vector<RpcError> commit_failures;
   int caught_up = 0;
   int fell_behind = 0;
   int going_away = 0;
@@ -142,9 +147,10 @@ inline refundrelay::v1::SubscribeResponse Batch(uint64_t previous, const std::ve
   return response;
 }
 
-inline refundrelay::v1::SubscribeResponse HeartbeatAt(uint64_t position) {
+inline refundrelay::v1::SubscribeResponse HeartbeatAt(uint64_t position, uint64_t last_sequence = 0) {
   refundrelay::v1::SubscribeResponse response;
   *response.mutable_heartbeat()->mutable_position() = At(position);
+  response.mutable_heartbeat()->set_last_sequence(last_sequence);
   return response;
 }
 

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "client/printable.h"
 #include "client/refundctl/json_line.h"
 
 namespace refund_relay {

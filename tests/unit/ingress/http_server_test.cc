@@ -295,6 +295,31 @@ TEST(HttpServerTest, StopClosesIdleConnectionsAtOnceAndFinishesTheOthers) {
   EXPECT_EQ(ingress.Metric("refund_relay_http_connections"), 0);
 }
 
+TEST(HttpServerTest, StopAnswersByItsDeadlineWhatDidNotFinish) {
+  RunningIngress ingress;
+  HttpPeer half_sent = ingress.Connect();
+  const std::string request = SignedRequest(WebhookBody("a"), {"Expect: 100-continue"});
+  half_sent.Send(request.substr(0, request.find("\r\n\r\n") + 4));
+  ASSERT_EQ(half_sent.Read().status, 100) << "it waits for the body";
+  ingress.log.Hold();
+  HttpPeer unanswered = ingress.Connect();
+  unanswered.Send(SignedRequest(WebhookBody("b")));
+  ASSERT_TRUE(ingress.log.AwaitWaiting(1, kPatience));
+  std::thread peers([&] {
+    HttpReply reply = half_sent.Read();
+    EXPECT_EQ(reply.status, 503);
+    EXPECT_TRUE(reply.closes());
+    EXPECT_NE(reply.Field("retry-after"), "");
+    reply = unanswered.Read();
+    EXPECT_EQ(reply.status, 504);
+    EXPECT_TRUE(reply.closes());
+  });
+  EXPECT_FALSE(ingress.ingress().Stop(absl::Now() + absl::Seconds(2)));
+  peers.join();
+  EXPECT_EQ(ingress.Metric("refund_relay_http_connections"), 0);
+  ingress.log.Release();
+}
+
 TEST(HttpServerTest, ServesIpv6AndTellsItsAddress) {
   RunningIngress::Settings settings;
   settings.host = "::1";

@@ -24,9 +24,10 @@ class PositionStoreContractTest : public ::testing::TestWithParam<std::string> {
   PositionStoreContractTest() { Reopen(); }
 
   // A new start on the same folder; the memory log forgets.
-  void Reopen() {
+  void Reopen(const LogLimits& limits = {}) {
     storage_ = Storage();
     StorageOptions options;
+    options.limits = limits;
     options.log = GetParam();
     options.data_dir = dir_.path();
     options.clock = &clock_;
@@ -181,6 +182,30 @@ TEST_P(PositionStoreContractTest, TheNumberOfNamesIsBounded) {
   EXPECT_EQ(refused.status().code(), absl::StatusCode::kResourceExhausted);
   EXPECT_THAT(std::string(refused.status().message()), HasSubstr("10000 names"));
   EXPECT_TRUE(Commit("last", 2).ok()) << "those that are there go on";
+}
+
+TEST_P(PositionStoreContractTest, CommitsThatWaitForTheWriterAreBoundedToo) {
+  LogLimits limits;
+  limits.queue_limit_bytes = 64 << 10;
+  Reopen(limits);
+  Gate gate;
+  storage_.log->StartTail([&gate](absl::Span<const StoredEvent>) { gate.Pass(); });
+  storage_.log->Append(MakeEvent("holds-the-writer"), [](const absl::StatusOr<AppendOutcome>&) {});
+  gate.AwaitArrival();
+  std::vector<Answer<absl::StatusOr<uint64_t>>> answers(2000);
+  for (size_t i = 0; i < answers.size(); ++i) {
+    positions().Commit({"books", LogPosition{i, 0}, "", std::nullopt}, answers[i].Callback());
+  }
+  gate.Open();
+  int refused = 0;
+  for (auto& answer : answers) {
+    const auto version = answer.Wait();
+    if (version.ok()) continue;
+    EXPECT_EQ(version.status().code(), absl::StatusCode::kResourceExhausted) << version.status();
+    ++refused;
+  }
+  EXPECT_GT(refused, 0);
+  EXPECT_LT(refused, 2000);
 }
 
 class SqlitePositionStoreTest : public PositionStoreContractTest {};

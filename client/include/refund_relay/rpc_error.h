@@ -1,6 +1,6 @@
 // A gRPC status with its rich details decoded: what a client needs to decide and to tell people.
-#ifndef REFUND_RELAY_CLIENT_RPC_ERROR_H_
-#define REFUND_RELAY_CLIENT_RPC_ERROR_H_
+#ifndef REFUND_RELAY_RPC_ERROR_H_
+#define REFUND_RELAY_RPC_ERROR_H_
 
 #include <map>
 #include <optional>
@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "grpcpp/support/status.h"
 
@@ -36,11 +37,19 @@ struct RpcError {
 // Decodes `grpc-status-details-bin`; details that cannot be decoded are left out. Pure.
 RpcError RpcErrorOf(const grpc::Status& status);
 
+// The same from and to an absl::Status, which carries the ErrorInfo as a payload; field violations and the delay are
+// left out. Pure.
+RpcError RpcErrorOf(const absl::Status& status);
+absl::Status StatusOf(const RpcError& error);
+
 // An error that the client itself found, with a reason of its own or none. Pure.
 RpcError MakeRpcError(grpc::StatusCode code, std::string message, std::string reason = "");
 
 // `INVALID_ARGUMENT` for the code of that name; `CODE_<number>` for one that is unknown.
 std::string CodeName(grpc::StatusCode code);
+
+// `OUT_OF_RANGE POSITION_EXPIRED {first_sequence=51}: events were deleted`, on one line. Pure.
+std::string RpcErrorText(const RpcError& error);
 
 // Whether no server answered: nothing listens there, the connection broke (a server that ends resets what its drain did
 // not wait for: CANCELLED without a reason), or the time was up. Not for calls that this side cancelled.
@@ -55,6 +64,9 @@ enum class Reaction {
 };
 Reaction ReactionTo(const RpcError& error);
 
+// Whether a single call that failed so may succeed later, unchanged. Safe calls only: it may have succeeded already.
+bool IsPassing(const RpcError& error);
+
 }  // namespace refund_relay
 
-#endif  // REFUND_RELAY_CLIENT_RPC_ERROR_H_
+#endif  // REFUND_RELAY_RPC_ERROR_H_

@@ -1,6 +1,6 @@
 // How long to wait before each new attempt: growing and jittered, so that many subscribers do not come back at once.
-#ifndef REFUND_RELAY_CLIENT_BACKOFF_H_
-#define REFUND_RELAY_CLIENT_BACKOFF_H_
+#ifndef REFUND_RELAY_BACKOFF_H_
+#define REFUND_RELAY_BACKOFF_H_
 
 #include <functional>
 
@@ -15,14 +15,14 @@ struct BackoffPolicy {
   absl::Duration longest = absl::Seconds(30);
 };
 
+// Numbers in [0, 1) from a generator of its own, seeded by the system. Not thread-safe.
+std::function<double()> SystemRandom();
+
 // Draws each wait evenly from the upper half of its range: never too eager, never all at once. Not thread-safe.
 class Backoff {
  public:
   // `random` gives numbers in [0, 1).
-  Backoff(BackoffPolicy policy, std::function<double()> random);
-
-  // With the thread's own random generator, seeded by the system.
-  explicit Backoff(BackoffPolicy policy = {});
+  explicit Backoff(BackoffPolicy policy, std::function<double()> random = SystemRandom());
 
   // The wait before the next attempt.
   absl::Duration Next();
@@ -38,4 +38,4 @@ class Backoff {
 
 }  // namespace refund_relay
 
-#endif  // REFUND_RELAY_CLIENT_BACKOFF_H_
+#endif  // REFUND_RELAY_BACKOFF_H_

@@ -1,6 +1,6 @@
 // Makes the gRPC channel to a refund-relay server.
-#ifndef REFUND_RELAY_CLIENT_CHANNEL_H_
-#define REFUND_RELAY_CLIENT_CHANNEL_H_
+#ifndef REFUND_RELAY_CHANNEL_H_
+#define REFUND_RELAY_CHANNEL_H_
 
 #include <memory>
 #include <string>
@@ -15,4 +15,4 @@ std::shared_ptr<grpc::Channel> MakeChannel(const std::string& address);
 
 }  // namespace refund_relay
 
-#endif  // REFUND_RELAY_CLIENT_CHANNEL_H_
+#endif  // REFUND_RELAY_CHANNEL_H_

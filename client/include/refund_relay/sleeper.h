@@ -1,6 +1,6 @@
 // Waiting that can be cut short; injected, so that tests do not wait.
-#ifndef REFUND_RELAY_CLIENT_SLEEPER_H_
-#define REFUND_RELAY_CLIENT_SLEEPER_H_
+#ifndef REFUND_RELAY_SLEEPER_H_
+#define REFUND_RELAY_SLEEPER_H_
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
@@ -33,4 +33,4 @@ class SystemSleeper final : public Sleeper {
 
 }  // namespace refund_relay
 
-#endif  // REFUND_RELAY_CLIENT_SLEEPER_H_
+#endif  // REFUND_RELAY_SLEEPER_H_

@@ -1,6 +1,6 @@
 // Positions as text, for people and files: LOG_ID:SEQUENCE:HASH.
-#ifndef REFUND_RELAY_CLIENT_POSITION_TEXT_H_
-#define REFUND_RELAY_CLIENT_POSITION_TEXT_H_
+#ifndef REFUND_RELAY_POSITION_TEXT_H_
+#define REFUND_RELAY_POSITION_TEXT_H_
 
 #include <string>
 #include <string_view>
@@ -22,4 +22,4 @@ refundrelay::v1::Position PositionAfter(const std::string& log_id, const refundr
 
 }  // namespace refund_relay
 
-#endif  // REFUND_RELAY_CLIENT_POSITION_TEXT_H_
+#endif  // REFUND_RELAY_POSITION_TEXT_H_

@@ -1,11 +1,11 @@
 // Subscribe streams over gRPC.
-#ifndef REFUND_RELAY_CLIENT_GRPC_EVENT_STREAM_H_
-#define REFUND_RELAY_CLIENT_GRPC_EVENT_STREAM_H_
+#ifndef REFUND_RELAY_GRPC_EVENT_STREAM_H_
+#define REFUND_RELAY_GRPC_EVENT_STREAM_H_
 
 #include <memory>
 
-#include "client/event_stream.h"
 #include "grpcpp/channel.h"
+#include "refund_relay/event_stream.h"
 
 namespace refund_relay {
 
@@ -16,4 +16,4 @@ std::unique_ptr<EventStreamFactory> MakeGrpcEventStreamFactory(std::shared_ptr<g
 
 }  // namespace refund_relay
 
-#endif  // REFUND_RELAY_CLIENT_GRPC_EVENT_STREAM_H_
+#endif  // REFUND_RELAY_GRPC_EVENT_STREAM_H_

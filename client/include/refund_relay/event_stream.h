@@ -1,11 +1,11 @@
 // The seam between following a log and the network: one Subscribe stream, and what opens it.
-#ifndef REFUND_RELAY_CLIENT_EVENT_STREAM_H_
-#define REFUND_RELAY_CLIENT_EVENT_STREAM_H_
+#ifndef REFUND_RELAY_EVENT_STREAM_H_
+#define REFUND_RELAY_EVENT_STREAM_H_
 
 #include <memory>
 
 #include "absl/time/time.h"
-#include "client/rpc_error.h"
+#include "refund_relay/rpc_error.h"
 #include "refundrelay/v1/refund_event_service.pb.h"
 
 namespace refund_relay {
@@ -45,4 +45,4 @@ class EventStreamFactory {
 
 }  // namespace refund_relay
 
-#endif  // REFUND_RELAY_CLIENT_EVENT_STREAM_H_
+#endif  // REFUND_RELAY_EVENT_STREAM_H_
