@@ -56,7 +56,7 @@ class ServerPositionKeeper final : public PositionKeeper {
 
   absl::Status Commit(const KeptPosition& kept) override {
     RpcError error = Send(kept);
-    if (error.reason == "VERSION_CHANGED" && !doubtful_.empty() && OneOfOursIsKept()) error = Send(kept);
+    if (error.reason == "VERSION_CHANGED" && IsNoOtherProcess(kept.position)) error = Send(kept);
     if (error.ok()) {
       doubtful_.clear();
     } else if (IsPassing(error)) {
@@ -93,6 +93,7 @@ class ServerPositionKeeper final : public PositionKeeper {
     if (!error.ok()) return StatusOf(error);
     version_ = response.version();
     if (!response.has_position()) return std::nullopt;
+    log_id_ = response.position().log_id();
     return KeptPosition{response.position(), response.filter()};
   }
 
@@ -106,21 +107,31 @@ class ServerPositionKeeper final : public PositionKeeper {
     request.set_expected_version(version_);
     refundrelay::v1::CommitPositionResponse response;
     const RpcError error = RpcErrorOf(stub_->CommitPosition(&context, request, &response));
-    if (error.ok()) version_ = response.version();
+    if (error.ok()) {
+      version_ = response.version();
+      log_id_ = kept.position.log_id();
+    }
     return error;
   }
 
-  // Whether what is kept now is a commit of ours whose outcome we did not learn; its version is known then.
-  bool OneOfOursIsKept() {
+  // Whether the version that is in force explains itself although it is not the one we knew; it is known then. Either
+  // what is kept now is a commit of ours whose outcome we did not learn, or the log is another one, restored from a
+  // backup with the position and version of that time, and `wanted` lies not behind it.
+  bool IsNoOtherProcess(const Position& wanted) {
+    const bool restored = !log_id_.empty() && wanted.log_id() != log_id_;
+    if (doubtful_.empty() && !restored) return false;
     grpc::ClientContext context;
     const uint64_t version = version_;
+    const std::string log_id = log_id_;
     const auto kept = Get(context);
-    if (kept.ok() && kept->has_value()) {
+    if (kept.ok()) {
+      if (restored && (!kept->has_value() || (*kept)->position.sequence() <= wanted.sequence())) return true;
       for (const Position& position : doubtful_) {
-        if (Equal((*kept)->position, position)) return true;
+        if (kept->has_value() && Equal((*kept)->position, position)) return true;
       }
     }
     version_ = version;
+    log_id_ = log_id;
     return false;
   }
 
@@ -132,6 +143,7 @@ class ServerPositionKeeper final : public PositionKeeper {
 
   // Used by the thread of Load and Commit only.
   uint64_t version_ = 0;
+  std::string log_id_;  // The log that `version_` is of; empty while nothing is kept.
   std::deque<Position> doubtful_;
 
   absl::Mutex mutex_;

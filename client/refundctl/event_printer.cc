@@ -169,7 +169,7 @@ absl::Status EventPrinter::PrintMessage(std::string_view kind, const Message& me
   if (format_ == OutputFormat::kText) return Write(line + "\n");
   JsonLine json(kind);
   if (position != nullptr) json.Add("position_text", FormatPosition(*position));
-  return Write(json.AddMembers(message).Build() + "\n");
+  return Write(json.AddMembers(message, Zeros::kShown).Build() + "\n");
 }
 
 absl::Status EventPrinter::Write(const std::string& text) {

@@ -29,8 +29,8 @@ class EventPrinter {
   absl::Status PrintFields(std::string_view kind, const google::protobuf::Message& message,
                            Zeros zeros = Zeros::kOmitted);
 
-  // One message: `line` as text; as JSON one line with `kind` and, if `position` is given, its text form as
-  // `position_text`. Errors as above.
+  // One message: `line` as text; as JSON one line with `kind`, the text form of `position` as `position_text` if it is
+  // given, and all fields, zeros too. Errors as above.
   absl::Status PrintMessage(std::string_view kind, const google::protobuf::Message& message, const std::string& line,
                             const refundrelay::v1::Position* position);
 

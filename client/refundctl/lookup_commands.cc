@@ -104,6 +104,7 @@ int RunList(const ListFlags& flags, const GlobalOptions& global) {
       session.notices.Notice("limit", absl::StrCat("there may be more: the limit of ", flags.limit,
                                                    " events was reached (--limit=0 lists all)"));
     }
+    if (exit_code == kExitOk && printed == 0) session.notices.Notice("none", "no stored event matches");
     if (printed_up_to.has_value()) session.notices.ResumePosition(*printed_up_to);
     return exit_code;
   }

@@ -54,6 +54,14 @@ std::string WebhookLine(const QuarantinedWebhook& webhook) {
   return absl::StrCat(line, "  ", Printable(webhook.detail()));
 }
 
+// Fields without a value are left out: a body that was not asked for is not an empty one.
+int Print(Session& session, const QuarantinedWebhook& webhook, const std::string& text) {
+  if (session.events.format() == OutputFormat::kJson) {
+    return session.Finish(session.events.PrintFields("quarantined_webhook", webhook));
+  }
+  return session.Finish(session.events.PrintMessage("quarantined_webhook", webhook, text, nullptr));
+}
+
 // As it came, but for what would move a terminal's cursor.
 std::string BodyText(const std::string& body) {
   const std::vector<std::string> lines = absl::StrSplit(body, '\n');
@@ -78,8 +86,7 @@ int RunList(const QuarantineFlags& flags, const GlobalOptions& global) {
     if (failed != kExitOk) return failed;
     for (const auto& webhook : response.webhooks()) {
       ++count;
-      failed =
-          session.Finish(session.events.PrintMessage("quarantined_webhook", webhook, WebhookLine(webhook), nullptr));
+      failed = Print(session, webhook, WebhookLine(webhook));
       if (failed != kExitOk) return failed;
     }
     request.set_page_token(response.next_page_token());
@@ -103,15 +110,11 @@ int RunShow(const QuarantineFlags& flags, const GlobalOptions& global) {
                      "QUARANTINE_UNKNOWN"));
   }
   QuarantinedWebhook webhook = response.webhooks(0);
-  if (session.events.format() == OutputFormat::kJson) {
-    return session.Finish(session.events.PrintFields("quarantined_webhook", webhook));
-  }
   const std::string body = BodyText(std::string(absl::StripSuffix(webhook.body(), "\n")));
-  webhook.clear_body();
+  if (session.events.format() == OutputFormat::kText) webhook.clear_body();  // it is shown apart
   const std::string fields = FieldLines(webhook);
-  return session.Finish(session.events.PrintMessage(
-      "", webhook, flags.body ? absl::StrCat(fields, "body:\n", body) : std::string(absl::StripSuffix(fields, "\n")),
-      nullptr));
+  return Print(session, webhook,
+               flags.body ? absl::StrCat(fields, "body:\n", body) : std::string(absl::StripSuffix(fields, "\n")));
 }
 
 std::string RetryLine(const RetryResult& result) {

@@ -114,7 +114,7 @@ void TellPosition(const SubscriberResult& result, NoticePrinter& notices) {
   if (result.error.reason == "FILTER_WIDENED") return;
   for (const char* reason : {"POSITION_EXPIRED", "LOG_ID_CHANGED", "POSITION_AHEAD", "POSITION_MISMATCH"}) {
     if (result.error.reason != reason) continue;
-    notices.Notice("stopped_at", "nothing can be read after this position any more", *result.position);
+    notices.Notice("stopped_at", "nothing can be read after this position any more", result.position);
     return;
   }
   notices.ResumePosition(*result.position);
@@ -151,7 +151,7 @@ int RunTail(const TailFlags& flags, const GlobalOptions& global) {
   if (result.end == SubscriberResult::End::kStopped) exit_code = kExitSignalBase + signals.signal_number();
   if (result.committed_position.has_value()) {
     notices.Notice("committed", absl::StrCat("the position committed under the name ", flags.name),
-                   *result.committed_position);
+                   result.committed_position);
   }
   if (result.position.has_value()) TellPosition(result, notices);
   return exit_code;

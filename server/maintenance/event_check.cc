@@ -52,6 +52,7 @@ absl::Status EventCheck::Run() {
   }
   ReportMissing(bounds_.last_sequence + 1);
   if (absl::Status checked = EnterBlockOf(bounds_.last_sequence + 1); !checked.ok()) return checked;
+  if (absl::Status checked = CheckOtherBlocks(); !checked.ok()) return checked;
   return CheckIds();
 }
 
@@ -135,6 +136,20 @@ absl::Status EventCheck::CheckBlock() {
   if (stored != entries_) {
     report_.Add(absl::StrCat("the look-up by refund does not agree with the events from sequence ",
                              block_ * kRefundBlockEvents + 1, " to ", (block_ + 1) * kRefundBlockEvents));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status EventCheck::CheckOtherBlocks() {
+  auto count = db_.Prepare("SELECT count(DISTINCT block) FROM refund_index WHERE block < ?1 OR block >= ?2");
+  if (!count.ok()) return count.status();
+  StatementReset reset(*count);
+  count->BindInt(1, static_cast<int64_t>(FullRefundBlocks(bounds_.trimmed.sequence)));
+  count->BindInt(2, static_cast<int64_t>(FullRefundBlocks(bounds_.last_sequence)));
+  const absl::StatusOr<bool> row = count->Step();
+  if (!row.ok()) return absl::IsDataLoss(row.status()) ? absl::OkStatus() : row.status();  // told with the pages
+  if (count->Int(0) > 0) {
+    report_.Add(absl::StrCat("the look-up by refund holds ", count->Int(0), " blocks of which no event is stored"));
   }
   return absl::OkStatus();
 }

@@ -36,6 +36,8 @@ class EventCheck {
   absl::Status CheckBlock();
   // Events from `expected_` to before `sequence` are not there.
   void ReportMissing(uint64_t sequence);
+  // The index holds no block beside those of stored events.
+  absl::Status CheckOtherBlocks();
   absl::Status CheckIds();
 
   SqliteConnection& db_;

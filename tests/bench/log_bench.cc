@@ -1,20 +1,17 @@
 // Measures the embedded log: synced appends a second, their latency, and a bare fdatasync to compare them with.
 //
 // usage: log_bench <empty folder> [seconds per measurement]
-#include <atomic>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
-#include <memory>
 #include <string>
-#include <utility>
 
 #include "absl/strings/str_format.h"
-#include "absl/synchronization/mutex.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "server/log/sqlite_event_log.h"
+#include "tests/bench/append_load.h"
 #include "tests/bench/latencies.h"
 #include "tests/bench/sync_probe.h"
 
@@ -44,53 +41,18 @@ bool MeasureFdatasync(const std::string& path) {
   return true;
 }
 
-// Keeps a number of appends waiting: each answer sends the next one.
-class Load {
- public:
-  Load(EventLog& log, absl::Time end) : log_(log), end_(end) {}
-
-  void Run(int waiting) {
-    running_ = waiting;
-    for (int i = 0; i < waiting; ++i) Send();
-    absl::MutexLock lock(&mu_);
-    mu_.Await(absl::Condition(+[](int* running) { return *running == 0; }, &running_));
-  }
-
-  Latencies& latencies() { return latencies_; }
-  int failed() const { return failed_; }
-
- private:
-  void Send() {
-    NewEvent event;
-    // As real ids: growing with time.
-    event.event_id = absl::StrFormat("%016x00000000-0123456789abcdef", next_id_++);
-    event.event_name = "refunded.subscription";
-    event.client_id = "605c8e9ed9d1da47dd2a4c24";
-    event.refund_id = event.event_id.substr(0, 24);
-    event.payment_gateway_refund_id = "rfnd_NgauHW7CMRO717";
-    event.event.assign(kEventBytes, 'e');
-    const int64_t start = absl::GetCurrentTimeNanos();
-    log_.Append(std::move(event), [this, start](const absl::StatusOr<AppendOutcome>& outcome) {
-      const int64_t now = absl::GetCurrentTimeNanos();
-      latencies_.Add(now - start);  // answers come on one thread
-      if (!outcome.ok()) ++failed_;
-      if (outcome.ok() && absl::FromUnixNanos(now) < end_) {
-        Send();
-        return;
-      }
-      absl::MutexLock lock(&mu_);
-      --running_;
-    });
-  }
-
-  EventLog& log_;
-  const absl::Time end_;
-  static inline std::atomic<uint64_t> next_id_ = 1;
-  Latencies latencies_;
-  int failed_ = 0;
-  absl::Mutex mu_;
-  int running_ = 0;
-};
+NewEvent NextEvent() {
+  static uint64_t next_id = 1;
+  NewEvent event;
+  // As real ids: growing with time.
+  event.event_id = absl::StrFormat("%016x00000000-0123456789abcdef", next_id++);
+  event.event_name = "refunded.subscription";
+  event.client_id = "605c8e9ed9d1da47dd2a4c24";
+  event.refund_id = event.event_id.substr(0, 24);
+  event.payment_gateway_refund_id = "rfnd_NgauHW7CMRO717";
+  event.event.assign(kEventBytes, 'e');
+  return event;
+}
 
 int Run(const std::string& dir, double seconds) {
   std::filesystem::create_directories(dir);
@@ -103,14 +65,11 @@ int Run(const std::string& dir, double seconds) {
     return 1;
   }
   for (const int waiting : {1, 64, 256}) {
-    const absl::Time start = absl::Now();
-    Load load(**log, start + absl::Seconds(seconds));
+    AppendLoad load(**log, NextEvent, absl::Now() + absl::Seconds(seconds));
     load.Run(waiting);
-    const double elapsed = absl::ToDoubleSeconds(absl::Now() - start);
     absl::PrintF("log: %3d waiting, %zu-byte events: %.0f appends/s, p50 %.3f ms, p99 %.3f ms, %d failed, wal %d MB\n",
-                 waiting, kEventBytes, static_cast<double>(load.latencies().size()) / elapsed,
-                 load.latencies().Percentile(0.5), load.latencies().Percentile(0.99), load.failed(),
-                 static_cast<int>((*log)->Info().wal_bytes >> 20));
+                 waiting, kEventBytes, load.per_second(), load.latencies().Percentile(0.5),
+                 load.latencies().Percentile(0.99), load.failed(), static_cast<int>((*log)->Info().wal_bytes >> 20));
   }
   return 0;
 }

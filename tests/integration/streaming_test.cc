@@ -7,6 +7,7 @@
 #include "absl/strings/match.h"
 #include "gtest/gtest.h"
 #include "refundrelay/v1/rpc_status.pb.h"
+#include "tests/testing/log_probe.h"
 #include "tests/testing/streaming_server.h"
 #include "tests/testing/test_events.h"
 
@@ -112,6 +113,50 @@ TEST(StreamingTest, BoundedReadsEndWithOk) {
   EXPECT_TRUE(caught_up.Read().has_caught_up());
   EXPECT_FALSE(caught_up.TryRead(&response));
   EXPECT_TRUE(caught_up.Finish().ok());
+}
+
+// What a stream has not read yet may be deleted under it, if it is slow enough.
+TEST(StreamingTest, EventsThatRetentionDeletesBeforeAStreamReadsThemEndIt) {
+  std::vector<NewEvent> stored = Events(6000);
+  for (NewEvent& event : stored) {  // 60 MB, more than any buffer on the way holds
+    refundrelay::v1::RefundEvent large;
+    ASSERT_TRUE(large.ParseFromString(event.event));
+    large.mutable_user()->set_name(std::string(10'000, 'n'));
+    event.event = large.SerializeAsString();
+  }
+  StreamingServer server({.fan_out = {.window_bytes = 1}, .stored = std::move(stored)});
+  const auto stub = server.NewStub();
+  StreamReader stream(*stub, FromEarliest());
+  EXPECT_TRUE(stream.Read().has_started());
+  uint64_t last = stream.Read().batch().position().sequence();
+  TrimRequest everything;
+  everything.stored_before = absl::InfiniteFuture();
+  const auto trimmed = TrimAll(server.log(), everything);
+  ASSERT_TRUE(trimmed.ok()) << trimmed.status();
+  SubscribeResponse response;
+  while (stream.TryRead(&response)) {
+    ASSERT_TRUE(response.has_batch() || response.has_heartbeat());
+    if (response.has_batch()) {
+      ASSERT_EQ(response.batch().previous_sequence(), last) << "nothing is skipped";
+      last = response.batch().position().sequence();
+    }
+  }
+  const grpc::Status status = stream.Finish();
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::OUT_OF_RANGE);
+  EXPECT_EQ(ReasonIn(status), "POSITION_EXPIRED");
+  EXPECT_LT(last, 6000u);
+
+  // The log is empty now: the end is a place to start from, and the start is the end.
+  for (const auto start : {refundrelay::v1::START_FROM_LATEST, refundrelay::v1::START_FROM_EARLIEST}) {
+    SubscribeRequest request = FromEarliest();
+    request.set_start_from(start);
+    StreamReader next(*stub, request);
+    const SubscribeResponse started = next.Read();
+    EXPECT_EQ(started.started().position().sequence(), 6000u);
+    EXPECT_EQ(started.started().first_sequence(), 6001u);
+    EXPECT_EQ(started.started().last_sequence(), 6000u);
+    EXPECT_TRUE(next.Read().has_caught_up());
+  }
 }
 
 TEST(StreamingTest, ABoundThatNothingMatchesIsSaidByAHeartbeat) {

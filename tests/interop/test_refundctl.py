@@ -67,6 +67,27 @@ class RefundctlTest(unittest.TestCase):
         self.assertEqual(("1", kept["filter"]), (back["position"]["sequence"], back["filter"]))
         self.assertEqual(ids[1:], self.tail("--from=committed", "--type=pass")[0])
 
+    def test_subscribers_keeps_who_is_gone_with_its_lag(self):
+        webhooks.send_many(self.relay, 1, 3)
+        self.tail("--from=earliest")
+        webhooks.send_many(self.relay, 4, 2)
+        (books,), _ = self.run_refundctl("subscribers", "--name=books")
+        self.assertEqual(
+            ("SUBSCRIBER_STATE_DISCONNECTED", "2", "3"),
+            (books["state"], books["lag_events"], books["committed_position"]["sequence"]),
+        )
+        self.assertEqual([], self.run_refundctl("subscribers", "--name=nobody")[0])
+
+    def test_list_finds_a_refund_by_either_id(self):
+        event_id = webhooks.send(self.relay, webhooks.webhook(7))["event_id"]
+        other = webhooks.webhook(8)
+        other["payload"]["refund"]["paymentGatewayRefundId"] = "rfnd_other"
+        other_id = webhooks.send(self.relay, other)["event_id"]
+        for refund, found in ((f"{7:024x}", event_id), ("rfnd_other", other_id)):
+            (event,), _ = self.run_refundctl("list", f"--refund={refund}")
+            self.assertEqual(found, event["event"]["event_id"])
+        self.assertEqual([], self.run_refundctl("list", "--refund=rfnd_none")[0])
+
     def test_quarantine_is_listed_shown_retried_and_discarded(self):
         body = json.dumps({"event": webhooks.PASS, "payload": {"user": {"phoneNumber": PHONE}}}).encode()
         first, second = self.refuse(body), self.refuse(b"nonsense")

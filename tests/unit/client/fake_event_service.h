@@ -97,6 +97,12 @@ class FakeEventService final : public refundrelay::v1::RefundEventService::Servi
     *committed_.mutable_filter() = filter;
     committed_.set_version(committed_.version() + 1);
   }
+  // As a backup that is restored would.
+  void Restore(const refundrelay::v1::Position& position, uint64_t version) ABSL_LOCKS_EXCLUDED(mutex_) {
+    absl::MutexLock lock(&mutex_);
+    *committed_.mutable_position() = position;
+    committed_.set_version(version);
+  }
   refundrelay::v1::GetCommittedPositionResponse committed() ABSL_LOCKS_EXCLUDED(mutex_) {
     absl::MutexLock lock(&mutex_);
     return committed_;

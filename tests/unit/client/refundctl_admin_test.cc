@@ -68,6 +68,10 @@ TEST_F(RefundctlTest, SubscribersAsJsonIsOneObjectALine) {
   EXPECT_THAT(out_, StartsWith(R"({"kind":"subscriber","position_text":"log1:7:0000000000001b58",)"
                                R"("subscriber_name":"books","state":"SUBSCRIBER_STATE_SLOW","state_detail":"has )"));
   EXPECT_EQ(admin_.subscribers.requests().at(0).subscriber_name(), "books");
+  page.mutable_subscribers(0)->set_lag_events(0);
+  admin_.subscribers.Add(page);
+  EXPECT_EQ(Run({"subscribers", "--output=json"}), 0);
+  EXPECT_THAT(out_, HasSubstr("\"lag_events\":\"0\""));
 }
 
 TEST_F(RefundctlTest, SubscribersSaysThatThereAreNoneAndPassesTheServersWordsOn) {
@@ -266,6 +270,11 @@ TEST_F(RefundctlTest, QuarantineDiscardTellsOfUnknownIds) {
   admin_.discard.Add(response);
   EXPECT_EQ(Run({"quarantine", "discard", "q1", "q2"}), 1);
   EXPECT_EQ(out_, "q1  discarded\nq2  unknown\n");
+  admin_.discard.Add(response);
+  EXPECT_EQ(Run({"quarantine", "discard", "q1", "q2", "--output=json"}), 1);
+  EXPECT_EQ(out_,
+            "{\"kind\":\"discard_result\",\"quarantine_id\":\"q1\",\"discarded\":true}\n"
+            "{\"kind\":\"discard_result\",\"quarantine_id\":\"q2\",\"discarded\":false}\n");
   EXPECT_THAT(admin_.discard.requests().at(1).quarantine_ids(), ElementsAre("q1", "q2"));
 }
 

@@ -364,6 +364,7 @@ TEST_F(RefundctlTest, ListFindsARefundByEitherId) {
   EXPECT_EQ(Run({"list", "--refund=rfnd_NgauHW7CMRO717"}), 0);
   EXPECT_EQ(Run({"list", "--refund=65e01fe8d03692125f1f356a"}), 0);
   EXPECT_EQ(Run({"list", "--payment-gateway-refund=other_1"}), 0);
+  EXPECT_EQ(err_, "refundctl: no stored event matches\n");
   const auto requests = service_.list_requests();
   ASSERT_THAT(requests, SizeIs(3));
   EXPECT_EQ(requests[0].ShortDebugString(),

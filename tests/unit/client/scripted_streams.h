@@ -99,7 +99,7 @@ class RecordingObserver final : public SubscriberObserver {
   }
   void OnHandlerError(const refundrelay::v1::Delivery& delivery, const absl::Status&, uint32_t attempt,
                       absl::Duration wait) override {
-    handler_errors.push_back({delivery.sequence(), attempt, wait});
+    handler_errors.emplace_back(delivery.sequence(), attempt, wait);
   }
   void OnCommitted(const refundrelay::v1::Position& position) override { committed.push_back(position.sequence()); }
   void OnCommitFailed(const RpcError& error, absl::Duration) override { commit_failures.push_back(error); }

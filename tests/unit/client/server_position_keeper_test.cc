@@ -103,6 +103,27 @@ TEST_F(ServerPositionKeeperTest, AnotherProcessIsNoticedThoughAnAnswerWasLost) {
   EXPECT_EQ(service_.committed().position().sequence(), 9u);
 }
 
+TEST_F(ServerPositionKeeperTest, ARestoredLogIsNoOtherProcess) {
+  const auto keeper = Keeper();
+  ASSERT_TRUE(keeper->Load().ok());
+  for (const uint64_t sequence : {1, 2, 3}) ASSERT_TRUE(keeper->Commit(KeptAt(sequence)).ok());
+  service_.Restore(At(2, "log2"), 2);
+  EXPECT_TRUE(keeper->Commit({At(3, "log2"), {}}).ok());
+  EXPECT_EQ(service_.committed().version(), 3u);
+  EXPECT_EQ(service_.committed().position().log_id(), "log2");
+  service_.Commit(At(4, "log2"));
+  EXPECT_EQ(RpcErrorOf(keeper->Commit({At(5, "log2"), {}})).reason, "VERSION_CHANGED");
+}
+
+TEST_F(ServerPositionKeeperTest, AnotherProcessThatIsAheadInARestoredLogIsNoticed) {
+  const auto keeper = Keeper();
+  ASSERT_TRUE(keeper->Load().ok());
+  for (const uint64_t sequence : {1, 2, 3}) ASSERT_TRUE(keeper->Commit(KeptAt(sequence)).ok());
+  service_.Restore(At(9, "log2"), 2);
+  for (int i = 0; i < 2; ++i) EXPECT_EQ(RpcErrorOf(keeper->Commit({At(4, "log2"), {}})).reason, "VERSION_CHANGED");
+  EXPECT_EQ(service_.committed().position().sequence(), 9u);
+}
+
 TEST_F(ServerPositionKeeperTest, TheServersWordsComeThrough) {
   service_.SetPositionsStatus(RichError(grpc::StatusCode::UNIMPLEMENTED, "no positions here", "NOT_BUILT_YET"));
   const auto keeper = Keeper();

@@ -52,7 +52,7 @@ TEST(LogMetricsTest, AppendsAreCountedAndTheLogIsDescribed) {
   EXPECT_EQ(values.at("refund_relay_quarantine_oldest_timestamp_seconds"), 5);
   EXPECT_EQ(values.at("refund_relay_log_first_sequence"), 1);
   EXPECT_EQ(values.at("refund_relay_log_last_sequence"), 2);
-  EXPECT_EQ(values.at("refund_relay_log_bytes"), 0);
+  EXPECT_EQ(values.at("refund_relay_log_bytes"), static_cast<double>(log.Info().log_bytes));
   EXPECT_EQ(values.at("refund_relay_wal_bytes"), 0);
   EXPECT_EQ(values.at("refund_relay_data_dir_free_bytes"), 12'345);
   EXPECT_EQ(values.at("refund_relay_oldest_event_timestamp_seconds"), 1'700'000'000);

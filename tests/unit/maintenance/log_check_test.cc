@@ -63,6 +63,9 @@ TEST_F(LogCheckTest, ASoundLogOfSeveralBlocksThatWasTrimmedWithinOne) {
   request.max_events = kRefundBlockEvents + 7;
   ASSERT_TRUE(TrimAndWait(*log, request).ok());
   EXPECT_THAT(Check().listed_problems, IsEmpty());
+  RunSql("INSERT INTO refund_index VALUES (0, 1, x'')");
+  EXPECT_THAT(Check().listed_problems, ElementsAre("the look-up by refund holds 1 blocks of which no event is stored"));
+  RunSql("DELETE FROM refund_index WHERE block = 0");
   RunSql("UPDATE refund_index SET entries = x'010203040506' WHERE block = 1 AND bucket = 5");
   EXPECT_THAT(Check().listed_problems,
               ElementsAre("the look-up by refund does not agree with the events from sequence 1025 to 2048"));
