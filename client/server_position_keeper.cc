@@ -122,7 +122,6 @@ class ServerPositionKeeper final : public PositionKeeper {
     if (doubtful_.empty() && !restored) return false;
     grpc::ClientContext context;
     const uint64_t version = version_;
-    const std::string log_id = log_id_;
     const auto kept = Get(context);
     if (kept.ok()) {
       if (restored && (!kept->has_value() || (*kept)->position.sequence() <= wanted.sequence())) return true;
@@ -131,7 +130,6 @@ class ServerPositionKeeper final : public PositionKeeper {
       }
     }
     version_ = version;
-    log_id_ = log_id;
     return false;
   }
 

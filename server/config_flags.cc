@@ -150,8 +150,10 @@ std::vector<ConfigFlag> MakeFlags() {
            "Accept a --data_dir on a network file system, whose syncs and locks are often not to be trusted."),
       Time("retention_age", &Config::retention_age, absl::ZeroDuration(), kLongestAge,
            "Events are deleted when they are so much older than the newest one; 0 = never."),
-      Number<uint64_t>("retention_bytes", &Config::retention_bytes, 0, std::numeric_limits<int64_t>::max(),
-                       "The oldest events are deleted while the log uses more than this; 0 = no limit."),
+      Number<uint64_t>(
+          "retention_bytes", &Config::retention_bytes, 0, std::numeric_limits<int64_t>::max(),
+          "The oldest events are deleted while the log uses more than this, not counting remembered ids; 0 = no "
+          "limit."),
       Time("dedupe_age", &Config::dedupe_age, absl::ZeroDuration(), kLongestAge,
            "A webhook that comes again is a duplicate for at least so long, while its event is stored always; 0 = for "
            "ever."),

@@ -74,7 +74,9 @@ inline constexpr size_t kTrimStepEvents = 256;
 // What one step of trimming may delete. Oldest first, and never more than `max_events` events and as many ids.
 struct TrimRequest {
   absl::Time stored_before = absl::InfinitePast();  // events stored before this
-  uint64_t max_bytes = 0;  // 0 = any. Events while the log uses more than this, but never the newest one
+  // 0 = any. Events while the log uses more than this, not counting the ids that it remembers (their number only
+  // depends on `forget_before`); but never the newest one.
+  uint64_t max_bytes = 0;
   // Ids of deleted events, once all events that `mark_interval` joins with theirs were stored before this.
   absl::Time forget_before = absl::InfinitePast();
   absl::Duration mark_interval = absl::Hours(1);  // how exactly the age of ids is remembered

@@ -120,7 +120,7 @@ std::optional<absl::StatusOr<TrimOutcome>> Retention::Step(const TrimRequest& re
   constexpr absl::Duration kLookForStop = absl::Milliseconds(50);
   for (;;) {
     absl::MutexLock lock(&state->mu);
-    const auto answered = [&state]() ABSL_NO_THREAD_SAFETY_ANALYSIS { return state->outcome.has_value(); };
+    const auto answered = [&state]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(state->mu) { return state->outcome.has_value(); };
     if (state->mu.AwaitWithTimeout(absl::Condition(&answered), kLookForStop)) return std::move(state->outcome);
     if (IsStopped()) return std::nullopt;
   }

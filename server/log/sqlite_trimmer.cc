@@ -13,6 +13,9 @@ namespace {
 
 // Between two looks at the log's size while events are deleted because of it.
 constexpr size_t kEventsBetweenSizes = 16;
+// About what an id takes. Ids outlive events: if they counted, they alone would one day be more than the limit, and
+// every event would be deleted as soon as the next one came.
+constexpr uint64_t kBytesOfAnId = 64;
 
 }  // namespace
 
@@ -79,7 +82,7 @@ absl::Status SqliteTrimmer::TrimEvents(const TrimRequest& request, uint64_t last
   }
   while (request.max_bytes > 0 && outcome.events.size() < request.max_events &&
          bounds->trimmed.sequence + 1 < last_sequence) {
-    const absl::StatusOr<uint64_t> used = UsedBytes();
+    const absl::StatusOr<uint64_t> used = UsedBytes(last_sequence);
     if (!used.ok()) return used.status();
     if (*used <= request.max_bytes) break;
     const size_t limit = std::min(kEventsBetweenSizes, request.max_events - outcome.events.size());
@@ -170,10 +173,19 @@ absl::Status SqliteTrimmer::WriteBounds(const LogBounds& bounds, absl::Duration 
   return absl::OkStatus();
 }
 
-absl::StatusOr<uint64_t> SqliteTrimmer::UsedBytes() {
+absl::StatusOr<uint64_t> SqliteTrimmer::UsedBytes(uint64_t last_sequence) {
+  const absl::StatusOr<uint64_t> forgotten = Forgotten();
+  if (!forgotten.ok()) return forgotten.status();
   StatementReset reset(select_pages_);
   if (const absl::StatusOr<bool> row = select_pages_.Step(); !row.ok()) return row.status();
-  return static_cast<uint64_t>((select_pages_.Int(0) - select_pages_.Int(1)) * select_pages_.Int(2));
+  const auto pages = static_cast<uint64_t>((select_pages_.Int(0) - select_pages_.Int(1)) * select_pages_.Int(2));
+  return pages - std::min(pages, (last_sequence - *forgotten) * kBytesOfAnId);
+}
+
+absl::StatusOr<uint64_t> SqliteTrimmer::Forgotten() {
+  StatementReset reset(select_forgotten_);
+  if (const absl::StatusOr<bool> row = select_forgotten_.Step(); !row.ok()) return row.status();
+  return static_cast<uint64_t>(select_forgotten_.Int(0));
 }
 
 absl::StatusOr<uint64_t> SqliteTrimmer::ForgetThrough(absl::Time forget_before) {
@@ -188,10 +200,9 @@ absl::Status SqliteTrimmer::ForgetIds(const TrimRequest& request, TrimOutcome& o
     if (request.forget_before == absl::InfinitePast()) return absl::OkStatus();
     const absl::StatusOr<uint64_t> through = ForgetThrough(request.forget_before);
     if (!through.ok()) return through.status();
-    StatementReset reset(select_forgotten_);
-    const absl::StatusOr<bool> row = select_forgotten_.Step();
-    if (!row.ok()) return row.status();
-    if (!*row || *through <= static_cast<uint64_t>(select_forgotten_.Int(0))) return absl::OkStatus();
+    const absl::StatusOr<uint64_t> forgotten = Forgotten();
+    if (!forgotten.ok()) return forgotten.status();
+    if (*through <= *forgotten) return absl::OkStatus();
     staged_walk_ = Walk{"", *through};
   }
   std::vector<std::string> forget;

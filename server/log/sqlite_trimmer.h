@@ -54,7 +54,10 @@ class SqliteTrimmer final : public CommitPart {
   absl::Status DeleteEvents(absl::Time stored_before, uint64_t last_sequence, size_t limit, LogBounds& bounds,
                             TrimOutcome& outcome);
   absl::Status WriteBounds(const LogBounds& bounds, absl::Duration mark_interval);
-  absl::StatusOr<uint64_t> UsedBytes();
+  // Of the pages in use, what does not hold ids.
+  absl::StatusOr<uint64_t> UsedBytes(uint64_t last_sequence);
+  // The sequence up to which ids were forgotten.
+  absl::StatusOr<uint64_t> Forgotten();
   // The sequence up to which ids may be forgotten.
   absl::StatusOr<uint64_t> ForgetThrough(absl::Time forget_before);
   absl::Status ForgetIds(const TrimRequest& request, TrimOutcome& outcome);

@@ -71,7 +71,7 @@ class CommittingSubscriberTest(unittest.TestCase):
                 self.twice += sequence <= self.handled
                 self.handled = max(self.handled, sequence)
             elif word == "sent":
-                self.maybe_committed = sequence
+                self.maybe_committed = max(self.maybe_committed, sequence)
             else:
                 self.committed = sequence
             seen += 1

@@ -66,7 +66,7 @@ void ChildProcess::CloseStdout() {
   stdout_ = nullptr;
 }
 
-void ChildProcess::Signal(int signal) { kill(pid_, signal); }
+void ChildProcess::Signal(int signal) const { kill(pid_, signal); }
 
 int ChildProcess::Wait() {
   if (stdout_ != nullptr) {
@@ -75,7 +75,7 @@ int ChildProcess::Wait() {
   int status = 0;
   waitpid(pid_, &status, 0);
   pid_ = -1;
-  std::rewind(stderr_file_);
+  if (std::fseek(stderr_file_, 0, SEEK_SET) != 0) throw std::runtime_error("no way back to the start of stderr");
   for (int c = std::fgetc(stderr_file_); c != EOF; c = std::fgetc(stderr_file_)) err_ += static_cast<char>(c);
   return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
 }

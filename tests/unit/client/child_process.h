@@ -27,7 +27,7 @@ class ChildProcess {
   std::string ReadLine();
 
   void CloseStdout();
-  void Signal(int signal);
+  void Signal(int signal) const;
 
   // Reads stdout to its end and waits for the process. The exit code, or minus the signal that killed it.
   int Wait();

@@ -109,7 +109,7 @@ TEST_F(RefundctlTest, HelpHasAnExampleOfEachCommandAndTheExitCodes) {
   for (Arguments command : commands) {
     std::string example = "  refundctl ";
     for (const auto& word : command) example += word + " ";
-    command.push_back("--help");
+    command.emplace_back("--help");
     EXPECT_EQ(Run(command), 0);
     EXPECT_THAT(out_, AllOf(HasSubstr("Example"), HasSubstr(example)));
     EXPECT_THAT(err_, IsEmpty());
@@ -134,12 +134,12 @@ TEST_F(RefundctlTest, WithoutAServerItIsThree) {
                               {"tail", "--name=books", "--from=latest", "--timeout=300ms"},
                               {"tail", "--name=books", "--from=committed", "--commit", "--timeout=300ms"}}) {
     Arguments all = arguments;
-    all.push_back("--address=127.0.0.1:1");
+    all.emplace_back("--address=127.0.0.1:1");
     EXPECT_EQ(Run(all), 3) << arguments[0];
     EXPECT_THAT(err_, AllOf(HasSubstr("UNAVAILABLE"), HasSubstr("Check that refund-relay runs")));
   }
-  EXPECT_EQ(Run({"send", "--sample=pass", "--secret-file=" REFUND_RELAY_TESTDATA "/refunded.pass.json",
-                 "--url=http://127.0.0.1:1/", "--timeout=300ms"}),
+  const std::string any_file = REFUND_RELAY_TESTDATA "/refunded.pass.json";
+  EXPECT_EQ(Run({"send", "--sample=pass", "--secret-file=" + any_file, "--url=http://127.0.0.1:1/", "--timeout=300ms"}),
             3);
   EXPECT_THAT(err_, AllOf(StartsWith("refundctl: nothing listens at 127.0.0.1:1 yet; trying again for 300ms\n"),
                           HasSubstr("refundctl: error: connecting to http://127.0.0.1:1")));

@@ -167,6 +167,24 @@ TEST_F(SqliteEventLogTest, AnOlderSchemaIsMigratedWithItsEvents) {
   }
 }
 
+TEST_F(SqliteEventLogTest, RememberedIdsDoNotCountAsSize) {
+  const auto log = OpenLog();
+  Answers answers;
+  const std::string id_end(40, 'x');  // as long as real ones
+  for (int i = 0; i < 3000; ++i) log->Append(MakeEvent(absl::StrCat("e", 10'000 + i, id_end)), answers.Next());
+  answers.Wait();
+  TrimRequest request;
+  request.stored_before = absl::InfiniteFuture();
+  request.max_events = 2990;
+  ASSERT_TRUE(TrimAndWait(*log, request).ok());
+  request = TrimRequest();
+  request.max_bytes = 100'000;  // the ids take more
+  const auto trimmed = TrimAll(*log, request);
+  ASSERT_TRUE(trimmed.ok()) << trimmed.status();
+  EXPECT_EQ(*trimmed, 0u);
+  EXPECT_EQ(log->Info().first_sequence, 2991u);
+}
+
 TEST_F(SqliteEventLogTest, AnEventThatIsDamagedOrGoneIsNotPassedOverByALookUp) {
   const auto log = OpenLogWith(5);
   const auto look_up = [&](LogPosition after) {

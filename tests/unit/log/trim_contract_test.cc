@@ -303,6 +303,12 @@ TEST_P(TrimContractTest, EventsOfARefundAreFoundInOrderAcrossBlocksAndRestarts) 
     EXPECT_THAT(SequencesOf(*log, RefundIdKind::kPaymentGatewayRefundId, "r8", {}), IsEmpty());
     EXPECT_THAT(SequencesOf(*log, RefundIdKind::kRefundId, "unknown", {}), IsEmpty());
   }
+  // A block that was begun before a restart is indexed when it fills.
+  for (int i = kEvents + 1; i <= 3 * static_cast<int>(kRefundBlockEvents) + 5; ++i) {
+    log->Append(MakeEvent(absl::StrCat("e", i)), answers.Next());
+  }
+  for (const auto& outcome : answers.Wait()) ASSERT_TRUE(outcome.ok()) << outcome.status();
+  EXPECT_THAT(SequencesOf(*log, RefundIdKind::kRefundId, "r7", {}), ElementsAre(7u, 707u, 1407u, 2107u));
   // Deleted ones do not show, in a block that is left in part or whole.
   TrimRequest request;
   request.stored_before = absl::InfiniteFuture();
