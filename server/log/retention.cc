@@ -91,7 +91,8 @@ std::optional<TrimRequest> Retention::WorkFor(const LogInfo& info, absl::Time no
   bool work = false;
   if (options_.age > absl::ZeroDuration() && info.first_stored_at.has_value()) {
     request.stored_before = reference - options_.age;
-    work = *info.first_stored_at < request.stored_before;
+    // A damaged record may say that it is the youngest of all; the log looks at the one behind it.
+    work = *info.first_stored_at < request.stored_before || *info.first_stored_at > *info.last_stored_at;
   }
   if (options_.max_bytes > 0 && info.first_sequence < info.last.sequence) {
     request.max_bytes = options_.max_bytes;

@@ -120,8 +120,8 @@ class RetentionTest(unittest.TestCase):
 
     def test_an_id_is_forgotten_after_the_dedupe_age(self):
         with Relay("--retention_age=1ms", "--dedupe_age=2s") as relay:
-            webhooks.send(relay, webhooks.webhook(0))
             start = time.monotonic()
+            webhooks.send(relay, webhooks.webhook(0))
             seen = set()
 
             def is_accepted_anew():
