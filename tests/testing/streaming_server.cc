@@ -61,7 +61,7 @@ StreamingServer::~StreamingServer() {
 }
 
 void StreamingServer::CommitAndWait(const std::string& subscriber_name, uint64_t sequence,
-                                    const refundrelay::v1::EventFilter& filter) {
+                                    const refundrelay::v1::EventFilter& filter) const {
   const absl::StatusOr<LogPosition> position = storage_.log->PositionAt(sequence);
   EXPECT_TRUE(position.ok()) << position.status();
   absl::Notification answered;

@@ -40,9 +40,9 @@ class StreamingServer {
   // Stops all but the log, which goes on elsewhere. Then only the destructor may be called.
   Storage StopAndTakeStorage();
 
-  EventLog& log() { return *storage_.log; }
+  EventLog& log() const { return *storage_.log; }
   Storage& storage() { return storage_; }
-  PositionStore& positions() { return *storage_.positions; }
+  PositionStore& positions() const { return *storage_.positions; }
   FanOut& fan_out() { return fan_out_; }
   StreamRegistry& streams() { return streams_; }
   RpcMetrics& metrics() { return metrics_; }
@@ -51,7 +51,7 @@ class StreamingServer {
   AppendCount& promotions() { return promotions_; }
   // Commits the position at `sequence` under a name.
   void CommitAndWait(const std::string& subscriber_name, uint64_t sequence,
-                     const refundrelay::v1::EventFilter& filter = {});
+                     const refundrelay::v1::EventFilter& filter = {}) const;
   // Streams that ended leave the registry in their own time: waits until `count` are there.
   void AwaitOpenStreams(size_t count);
   // The value of one series; fails the test when it is not there.
