@@ -177,7 +177,7 @@ absl::Status App::OpenLog() {
   storage_ = *std::move(storage);
   fan_out_.Start(*storage_.log);
   history_ = std::make_unique<HistoryReader>(*storage_.log, static_cast<int>(config_.history_threads));
-  rpc_metrics_->LogOpened(*history_, *storage_.positions);
+  rpc_metrics_->LogOpened(*storage_.log, *history_, *storage_.positions);
   publisher_ = std::make_unique<Publisher>(*storage_.log, *storage_.quarantine, *history_);
   audit_ = std::make_unique<LossAudit>(
       metrics_.registry(), LossAudit::Parts{*storage_.log, *history_, streams_, publisher_->appends(), promotions_,

@@ -1,6 +1,9 @@
 #include "server/log/sqlite_schema.h"
 
+#include <array>
 #include <cstdint>
+#include <filesystem>
+#include <fstream>
 #include <iterator>
 #include <optional>
 #include <string_view>
@@ -207,9 +210,26 @@ absl::StatusOr<RestoredFrom> TurnIntoBackup(SqliteConnection& connection) {
   return RestoredFrom{identity->log_id, bounds->last_sequence};
 }
 
+absl::Status CheckWriteAheadLogIsItsOwn(const std::string& path) {
+  const std::string wal = path + "-wal";
+  std::error_code error;
+  const auto wal_bytes = std::filesystem::file_size(wal, error);
+  if (error || wal_bytes == 0) return absl::OkStatus();
+  // Bytes 18 and 19 of a database: 1 until it is first opened with a write-ahead log, 2 from then on. See "The Database
+  // Header" in SQLite's description of its file format.
+  std::array<char, 20> header{};
+  std::ifstream file(path, std::ios::binary);
+  file.read(header.data(), header.size());
+  if (file.gcount() < static_cast<std::streamsize>(header.size()) || header[18] != 1) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrCat(path, " is a backup, but ", wal,
+                                                    " was left there by another log, and SQLite would mix the two; "
+                                                    "delete that file and put the backup in once more"));
+}
+
 absl::StatusOr<OpenedDatabase> OpenDatabase(const DataDir& dir, const std::string& vfs, absl::Duration reader_wait) {
   absl::StatusOr<std::string> path = dir.CreateFile(kDatabaseFile);
   if (!path.ok()) return path.status();
+  if (absl::Status own = CheckWriteAheadLogIsItsOwn(*path); !own.ok()) return own;
   absl::StatusOr<SqliteConnection> writer = SqliteConnection::Open(*path, vfs);
   if (!writer.ok()) return writer.status();
   writer->SetBusyTimeout(reader_wait);

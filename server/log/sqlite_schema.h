@@ -47,6 +47,11 @@ struct OpenedDatabase {
 // refund-relay's, ABORTED when a sync failed.
 absl::StatusOr<OpenedDatabase> OpenDatabase(const DataDir& dir, const std::string& vfs, absl::Duration reader_wait);
 
+// FAILED_PRECONDITION when the database at `path` was never opened as a log (it is a backup), and a write-ahead log
+// that is not empty lies beside it: SQLite would take the pages of that other log for its own. To be asked before
+// SQLite opens the file.
+absl::Status CheckWriteAheadLogIsItsOwn(const std::string& path);
+
 }  // namespace refund_relay
 
 #endif  // REFUND_RELAY_SERVER_LOG_SQLITE_SCHEMA_H_

@@ -133,6 +133,7 @@ std::string LogReport::Text() const {
 absl::StatusOr<LogReport> CheckLog(const std::string& path, const Cancelled& cancelled) {
   struct stat info{};
   if (stat(path.c_str(), &info) != 0) return absl::NotFoundError(absl::StrCat("there is no file ", path));
+  if (absl::Status own = CheckWriteAheadLogIsItsOwn(path); !own.ok()) return own;
   LogReport report;
   absl::StatusOr<SqliteConnection> db = SqliteConnection::Open(path, /*vfs=*/"");
   absl::Status checked = db.status();

@@ -86,6 +86,7 @@ FileWatcher::~FileWatcher() {
     absl::MutexLock lock(&mutex_);
     stopping_ = true;
   }
+  rest_.Cut();
   thread_.join();
 }
 
@@ -97,13 +98,21 @@ void FileWatcher::Watch(std::string path, absl::StatusOr<std::string> known, Cha
 }
 
 void FileWatcher::RequestCheck() {
-  absl::MutexLock lock(&mutex_);
-  ++requested_;
+  {
+    absl::MutexLock lock(&mutex_);
+    ++requested_;
+  }
+  rest_.Cut();
 }
 
 void FileWatcher::CheckNow() {
+  uint64_t mine = 0;
+  {
+    absl::MutexLock lock(&mutex_);
+    mine = ++requested_;
+  }
+  rest_.Cut();
   absl::MutexLock lock(&mutex_);
-  const uint64_t mine = ++requested_;
   const auto checked = [this, mine]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return done_ >= mine; };
   mutex_.Await(absl::Condition(&checked));
 }
@@ -113,9 +122,9 @@ void FileWatcher::Run() {
     std::vector<std::shared_ptr<Watched>> files;
     uint64_t requested = 0;
     bool on_demand = false;
+    rest_.For(interval_);
     {
       absl::MutexLock lock(&mutex_);
-      mutex_.AwaitWithTimeout(absl::Condition(this, &FileWatcher::WorkWaits), interval_);
       if (stopping_) return;
       files = watched_;
       requested = requested_;

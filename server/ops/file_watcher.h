@@ -15,6 +15,7 @@
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "server/ops/rest.h"
 
 namespace refund_relay {
 
@@ -80,7 +81,6 @@ class FileWatcher {
   };
 
   void Run();
-  bool WorkWaits() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return stopping_ || requested_ != done_; }
 
   // Constant after construction.
   const absl::Duration interval_;
@@ -90,6 +90,7 @@ class FileWatcher {
   uint64_t requested_ ABSL_GUARDED_BY(mutex_) = 0;  // checks on demand, asked for and done so far
   uint64_t done_ ABSL_GUARDED_BY(mutex_) = 0;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  Rest rest_;  // between two checks; cut for one on demand
 
   std::thread thread_;  // last: it uses all of the above
 };

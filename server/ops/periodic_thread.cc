@@ -9,24 +9,16 @@ void PeriodicThread::Start(absl::Duration first_rest, std::function<absl::Durati
 }
 
 void PeriodicThread::Stop() {
-  {
-    absl::MutexLock lock(&mutex_);
-    stop_requested_ = true;
-  }
+  stop_requested_ = true;
+  rest_.Cut();
   if (thread_.joinable()) thread_.join();
 }
 
-bool PeriodicThread::stop_requested() {
-  absl::MutexLock lock(&mutex_);
-  return stop_requested_;
-}
-
-void PeriodicThread::Run(absl::Duration rest, const std::function<absl::Duration()>& run_once) {
+void PeriodicThread::Run(absl::Duration first_rest, const std::function<absl::Duration()>& run_once) {
+  absl::Duration rest = first_rest;
   while (true) {
-    {
-      absl::MutexLock lock(&mutex_);
-      if (mutex_.AwaitWithTimeout(absl::Condition(&stop_requested_), rest)) return;
-    }
+    rest_.For(rest);
+    if (stop_requested_) return;
     rest = run_once();
   }
 }

@@ -2,12 +2,12 @@
 #ifndef REFUND_RELAY_SERVER_OPS_PERIODIC_THREAD_H_
 #define REFUND_RELAY_SERVER_OPS_PERIODIC_THREAD_H_
 
+#include <atomic>
 #include <functional>
 #include <thread>
 
-#include "absl/base/thread_annotations.h"
-#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "server/ops/rest.h"
 
 namespace refund_relay {
 
@@ -24,16 +24,16 @@ class PeriodicThread {
   void Start(absl::Duration first_rest, std::function<absl::Duration()> run_once);
 
   // Ends the thread: a rest at once, a run when it returns. May be called again, and without Start.
-  void Stop() ABSL_LOCKS_EXCLUDED(mutex_);
+  void Stop();
 
   // For runs that take long: whether they should end early.
-  bool stop_requested() ABSL_LOCKS_EXCLUDED(mutex_);
+  bool stop_requested() const { return stop_requested_; }
 
  private:
-  void Run(absl::Duration rest, const std::function<absl::Duration()>& run_once) ABSL_LOCKS_EXCLUDED(mutex_);
+  void Run(absl::Duration first_rest, const std::function<absl::Duration()>& run_once);
 
-  absl::Mutex mutex_;
-  bool stop_requested_ ABSL_GUARDED_BY(mutex_) = false;
+  Rest rest_;
+  std::atomic<bool> stop_requested_ = false;
   std::thread thread_;
 };
 

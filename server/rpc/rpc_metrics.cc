@@ -40,9 +40,9 @@ RpcMetrics::RpcMetrics(prometheus::Registry& registry, const FanOut& fan_out, co
                             .Register(registry)
                             .Add({})) {}
 
-void RpcMetrics::LogOpened(HistoryReader& history, PositionStore& positions) {
+void RpcMetrics::LogOpened(EventLog& log, HistoryReader& history, PositionStore& positions) {
   absl::MutexLock lock(&mutex_);
-  of_log_ = {std::make_unique<StoredTimes>(history), &positions};
+  of_log_ = {std::make_unique<StoredTimes>(history), &positions, &log};
 }
 
 prometheus::Counter& RpcMetrics::DeliveredEvents(const std::string& subscriber_name) {
@@ -110,6 +110,7 @@ std::vector<prometheus::MetricFamily> RpcMetrics::Collect() const {
   const std::map<std::string, Subscriber> subscribers = Subscribers(streams);
   // After the positions were taken, so that none is ahead of it.
   const uint64_t last = fan_out_.last().sequence;
+  const uint64_t before_first = deleted_through();
   const std::map<std::string, absl::Time> waiting_since = WaitingSince(subscribers, last);
   const absl::Time now = clock_.Now();
 
@@ -126,7 +127,8 @@ std::vector<prometheus::MetricFamily> RpcMetrics::Collect() const {
   for (const auto& [label, subscriber] : subscribers) {
     AddGauge(connected, label, static_cast<double>(subscriber.streams));
     if (!subscriber.position.has_value()) continue;
-    const uint64_t lag = last > *subscriber.position ? last - *subscriber.position : 0;
+    const uint64_t from = std::max(*subscriber.position, before_first);  // deleted events are counted as expired
+    const uint64_t lag = last > from ? last - from : 0;
     AddGauge(lag_events, label, static_cast<double>(lag));
     const auto since = waiting_since.find(label);
     if (lag == 0) {

@@ -39,8 +39,8 @@ class RpcMetrics final : public prometheus::Collectable {
   // All must outlive the metrics.
   RpcMetrics(prometheus::Registry& registry, const FanOut& fan_out, const StreamRegistry& streams, const Clock& clock);
 
-  // From now on committed positions and lags in seconds are shown, too. Both must outlive the last scrape.
-  void LogOpened(HistoryReader& history, PositionStore& positions);
+  // From now on committed positions and lags in seconds are shown, too. All must outlive the last scrape.
+  void LogOpened(EventLog& log, HistoryReader& history, PositionStore& positions);
 
   // Counts events handed to streams of this name. The result lives as long as the metrics.
   prometheus::Counter& DeliveredEvents(const std::string& subscriber_name);
@@ -71,10 +71,11 @@ class RpcMetrics final : public prometheus::Collectable {
   prometheus::Counter& slow_subscribers_;
   mutable absl::Mutex mutex_;
   mutable std::set<std::string> labels_ ABSL_GUARDED_BY(mutex_);
-  // What knows about the log, once it is open. The two are set once, so they may be used without the lock.
+  // What knows about the log, once it is open. All are set once, so they may be used without the lock.
   struct OfLog {
     std::unique_ptr<StoredTimes> stored_times;
     PositionStore* positions = nullptr;
+    EventLog* log = nullptr;
   };
   StoredTimes* stored_times() const {
     absl::MutexLock lock(&mutex_);
@@ -83,6 +84,11 @@ class RpcMetrics final : public prometheus::Collectable {
   PositionStore* positions() const {
     absl::MutexLock lock(&mutex_);
     return of_log_.positions;
+  }
+  // The last sequence that retention has deleted.
+  uint64_t deleted_through() const {
+    absl::MutexLock lock(&mutex_);
+    return of_log_.log == nullptr ? 0 : of_log_.log->Info().first_sequence - 1;
   }
   OfLog of_log_ ABSL_GUARDED_BY(mutex_);
   mutable std::map<std::string, absl::Time> last_waiting_since_ ABSL_GUARDED_BY(mutex_);

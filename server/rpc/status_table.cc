@@ -11,6 +11,42 @@ namespace {
 constexpr char kBadRequestUrl[] = "type.googleapis.com/google.rpc.BadRequest";
 constexpr char kErrorInfoUrl[] = "type.googleapis.com/google.rpc.ErrorInfo";
 
+// A client takes 8 KiB of trailers by default, and whoever sends more is taken for broken. The message goes twice, the
+// details (each detail at most so many bytes) in base64.
+constexpr size_t kMostMessageBytes = 1024;
+constexpr size_t kMostDetailBytes = 2048;
+
+std::string CutToFit(absl::string_view message) {
+  if (message.size() <= kMostMessageBytes) return std::string(message);
+  constexpr absl::string_view kCut = " ...";
+  size_t end = kMostMessageBytes - kCut.size();
+  while (end > 0 && (static_cast<unsigned char>(message[end]) & 0xC0) == 0x80) --end;  // between characters
+  return absl::StrCat(message.substr(0, end), kCut);
+}
+
+// Of an ErrorInfo the largest metadata go, of a BadRequest the last violations: what is left is true.
+std::string CutToFit(const char* type_url, std::string detail) {
+  if (detail.size() <= kMostDetailBytes) return detail;
+  if (type_url == kErrorInfoUrl) {
+    refundrelay::v1::ErrorInfo info;
+    if (!info.ParseFromString(detail)) return detail;
+    while (info.ByteSizeLong() > kMostDetailBytes && !info.metadata().empty()) {
+      auto largest = info.metadata().begin();
+      for (auto entry = info.metadata().begin(); entry != info.metadata().end(); ++entry) {
+        if (entry->second.size() > largest->second.size()) largest = entry;
+      }
+      info.mutable_metadata()->erase(std::string(largest->first));
+    }
+    return info.SerializeAsString();
+  }
+  refundrelay::v1::BadRequest bad_request;
+  if (!bad_request.ParseFromString(detail)) return detail;
+  while (bad_request.ByteSizeLong() > kMostDetailBytes && bad_request.field_violations_size() > 1) {
+    bad_request.mutable_field_violations()->RemoveLast();
+  }
+  return bad_request.SerializeAsString();
+}
+
 // What a status without a reason of its own means to a client.
 absl::Status WithDefaultReason(const absl::Status& status) {
   switch (status.code()) {
@@ -36,13 +72,13 @@ grpc::Status ToGrpcStatus(const absl::Status& status) {
   const absl::Status reasoned = ReasonOf(status).has_value() ? status : WithDefaultReason(status);
   refundrelay::v1::Status details;
   details.set_code(static_cast<int>(reasoned.code()));
-  details.set_message(std::string(reasoned.message()));
+  details.set_message(CutToFit(reasoned.message()));
   for (const char* type_url : {kErrorInfoUrl, kBadRequestUrl}) {
     const auto payload = reasoned.GetPayload(type_url);
     if (!payload.has_value()) continue;
     google::protobuf::Any* detail = details.add_details();
     detail->set_type_url(type_url);
-    detail->set_value(std::string(*payload));
+    detail->set_value(CutToFit(type_url, std::string(*payload)));
   }
   return grpc::Status(static_cast<grpc::StatusCode>(reasoned.code()), details.message(), details.SerializeAsString());
 }

@@ -12,7 +12,8 @@
 namespace refund_relay {
 
 // Same code, message and details (`grpc-status-details-bin`): ErrorInfo always, BadRequest where one is attached. A
-// failed log (ABORTED without a reason) and storage that is away become UNAVAILABLE, STORAGE_UNAVAILABLE. Thread-safe.
+// failed log (ABORTED without a reason) and storage that is away become UNAVAILABLE, STORAGE_UNAVAILABLE. What would
+// not pass as trailers is cut: long messages, the largest metadata, the last of many violations. Thread-safe.
 grpc::Status ToGrpcStatus(const absl::Status& status);
 
 // UNAVAILABLE, DRAINING.

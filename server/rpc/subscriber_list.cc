@@ -94,7 +94,15 @@ class Page {
 
   void SetLag(uint64_t sequence, v1::Subscriber& subscriber) {
     if (sequence >= info_.last.sequence) return;
-    subscriber.set_lag_events(info_.last.sequence - sequence);
+    // What retention has deleted is not waited for any more: it is lost, which is told.
+    const uint64_t before_first = info_.first_sequence - 1;
+    subscriber.set_lag_events(info_.last.sequence - std::max(sequence, before_first));
+    if (sequence < before_first) {
+      const std::string expired =
+          absl::StrCat("retention has deleted events up to sequence ", before_first, " that lie after its position");
+      subscriber.set_state_detail(
+          subscriber.state_detail().empty() ? expired : absl::StrCat(subscriber.state_detail(), "; ", expired));
+    }
     const auto [found, is_new] = oldest_after_.try_emplace(sequence);
     if (is_new) found->second = OldestStoredAfter(log_, sequence);
     if (!found->second.has_value()) return;

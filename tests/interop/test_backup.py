@@ -188,6 +188,25 @@ class BackupTest(unittest.TestCase):
             with open(to, encoding="utf-8") as file:
                 self.assertEqual("precious", file.read())
 
+    def test_a_backup_beside_the_write_ahead_log_of_another_log_is_refused(self):
+        with Relay() as relay:
+            webhooks.send_many(relay, 0, 200)
+            backup = os.path.join(relay.folder, "backup.db")
+            self.assertEqual((0, ""), run("backup", f"--data_dir={relay.data_dir}", f"--to={backup}")[::2])
+            webhooks.send_many(relay, 200, 200)
+            relay.kill()  # leaves a write-ahead log
+            database = os.path.join(relay.data_dir, "events.db")
+            self.assertGreater(os.path.getsize(database + "-wal"), 0)
+            shutil.copyfile(backup, database)
+            with self.assertRaisesRegex(AssertionError, "events.db-wal was left there by another log"):
+                relay.start()
+            code, _, err = run("verify", f"--data_dir={relay.data_dir}")
+            self.assertEqual(2, code)
+            self.assertIn("events.db-wal was left there by another log", err)
+            os.remove(database + "-wal")
+            relay.start()
+            self.assertEqual(200, len(event_ids(relay)))
+
     def test_backups_by_the_clock_can_be_restored(self):
         with Relay() as relay:
             folder = os.path.join(relay.folder, "backups")

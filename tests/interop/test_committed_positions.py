@@ -110,6 +110,17 @@ class CommittedPositionsTest(unittest.TestCase):
         with subscription(self.relay, subscriber_name="books", start_from=COMMITTED, filter=narrow) as stream:
             self.assertEqual(5, stream.read()[1].position.sequence)
 
+    def test_the_widest_answer_to_a_widened_filter_still_arrives(self):
+        long_ids = [f"{number:03}" + "c" * 125 for number in range(256)]
+        self.commit(5, filter=service.EventFilter(client_ids=long_ids))
+        error = subscribe_error(self.relay, request(subscriber_name="books", start_from=COMMITTED))
+        self.assertEqual((grpc.StatusCode.FAILED_PRECONDITION, "FILTER_WIDENED"), (error.code, error.reason))
+        self.assertEqual(long_ids, list(self.committed().filter.client_ids))
+        wrong = service.EventFilter(event_names=["bought." + "n" * 100] * 64, client_ids=["c" * 129] * 256)
+        error = subscribe_error(self.relay, request(start_from=COMMITTED, filter=wrong))
+        self.assertEqual((grpc.StatusCode.INVALID_ARGUMENT, "BAD_REQUEST"), (error.code, error.reason))
+        self.assertIn("filter.event_names[0]", error.fields)
+
     def test_a_committed_position_is_deleted_by_name_and_version(self):
         stub = self.relay.admin()
         version = self.commit(5)

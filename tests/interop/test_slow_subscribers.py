@@ -10,7 +10,7 @@ from refundrelay.v1 import refund_event_service_pb2_grpc
 
 import webhooks
 from load import Load
-from relay import DEADLINE, Relay
+from relay import DEADLINE, LITTLE_QUARANTINE, Relay
 from stream import LATEST, Stream, request
 
 READERS = 12
@@ -62,7 +62,9 @@ class SlowSubscribersTest(unittest.TestCase):
 
     def test_memory_stays_constant_and_nothing_is_missed(self):
         made = [large_webhook(number) for number in range(WEBHOOKS)]
-        with Relay("--live_window_bytes=1048576", "--write_stall_timeout=1h") as relay:
+        with Relay(
+            "--live_window_bytes=1048576", "--write_stall_timeout=1h", environment=LITTLE_QUARANTINE
+        ) as relay:
             streams = [self.subscribe(relay, number) for number in range(READERS)]
             before = memory(relay, "VmRSS")
             load = Load(relay.address("http"), made).start()

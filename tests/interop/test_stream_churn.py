@@ -8,7 +8,7 @@ from refundrelay.v1 import admin_service_pb2 as admin
 from refundrelay.v1 import refund_event_service_pb2_grpc
 
 import webhooks
-from relay import DEADLINE, Relay
+from relay import DEADLINE, LITTLE_QUARANTINE, Relay
 from stream import EARLIEST, LATEST, Stream, request
 from test_admin_http import metric
 
@@ -61,7 +61,7 @@ class StreamChurnTest(unittest.TestCase):
             self.assertLess(time.monotonic(), end, f"{streams} streams and {descriptors} descriptors are left")
 
     def test_nothing_is_left(self):
-        with Relay() as relay:
+        with Relay(environment=LITTLE_QUARANTINE) as relay:
             webhooks.send_many(relay, 0, 50)
             descriptors = metric(self.metrics(relay), "process_open_fds") + MOST_NEW_DESCRIPTORS
             for _ in range(WARM_UP_CONNECTIONS):

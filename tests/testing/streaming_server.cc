@@ -36,7 +36,7 @@ StreamingServer::StreamingServer(Options options)
       history_(*storage_.log, options.history_threads) {
   for (NewEvent& event : options.stored) AppendOrFail(*storage_.log, std::move(event));
   fan_out_.Start(*storage_.log);
-  metrics_.LogOpened(history_, *storage_.positions);
+  metrics_.LogOpened(*storage_.log, history_, *storage_.positions);
   options.grpc.address = "127.0.0.1:0";
   options.grpc.server_instance = "test-instance";
   options.grpc.server_version = "test-version";

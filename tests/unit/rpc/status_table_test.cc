@@ -1,6 +1,9 @@
 // The table from statuses to gRPC: codes, reasons, details.
 #include "server/rpc/status_table.h"
 
+#include <string>
+
+#include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 #include "refundrelay/v1/rpc_status.pb.h"
 #include "server/log/status_reason.h"
@@ -62,6 +65,41 @@ TEST(StatusTableTest, ViolationsNameEveryField) {
 }
 
 TEST(StatusTableTest, OkIsOk) { EXPECT_TRUE(ToGrpcStatus(absl::OkStatus()).ok()); }
+
+// What a client takes by default, less what else is in the trailers.
+constexpr size_t kMostTrailerBytes = 7500;
+
+size_t TrailerBytes(const grpc::Status& status) {
+  return status.error_message().size() + (status.error_details().size() + 2) / 3 * 4;
+}
+
+TEST(StatusTableTest, ALargeMetadatumIsLeftOutAndTheReasonStays) {
+  const grpc::Status status = ToGrpcStatus(WithReason(absl::FailedPreconditionError("why"), "FILTER_WIDENED",
+                                                      {{"filter", std::string(40'000, 'f')}, {"other", "kept"}}));
+  EXPECT_LT(TrailerBytes(status), kMostTrailerBytes);
+  refundrelay::v1::Status details;
+  refundrelay::v1::ErrorInfo info;
+  ASSERT_TRUE(details.ParseFromString(status.error_details()));
+  ASSERT_TRUE(info.ParseFromString(details.details(0).value()));
+  EXPECT_EQ(info.reason(), "FILTER_WIDENED");
+  EXPECT_EQ(info.metadata().count("filter"), 0u);
+  EXPECT_EQ(info.metadata().at("other"), "kept");
+}
+
+TEST(StatusTableTest, ManyViolationsAreCutAndTheFirstStay) {
+  RequestViolations violations;
+  for (int i = 0; i < 320; ++i) violations.Add(absl::StrCat("filter.client_ids[", i, "]"), std::string(80, 'd'));
+  const grpc::Status status = ToGrpcStatus(violations.ToStatus());
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_LT(TrailerBytes(status), kMostTrailerBytes);
+  refundrelay::v1::Status details;
+  refundrelay::v1::BadRequest bad_request;
+  ASSERT_TRUE(details.ParseFromString(status.error_details()));
+  ASSERT_EQ(details.details_size(), 2);
+  ASSERT_TRUE(bad_request.ParseFromString(details.details(1).value()));
+  EXPECT_GT(bad_request.field_violations_size(), 10);
+  EXPECT_EQ(bad_request.field_violations(0).field(), "filter.client_ids[0]");
+}
 
 }  // namespace
 }  // namespace refund_relay
