@@ -113,6 +113,7 @@ RpcError SubscriberRun::AcceptKept(const KeptPosition& kept) {
     return error;
   }
   messages_.SetKept(kept.position);
+  parts_.observer->OnKept(kept.position);
   return {};
 }
 

@@ -4,30 +4,22 @@
 #include <string_view>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
+
 namespace refund_relay {
 namespace {
 
 // Advice by reason: the reasons are the more exact half of the contract's table.
 constexpr std::array<std::pair<std::string_view, std::string_view>, 21> kAdviceByReason = {{
-    {"POSITION_EXPIRED",
-     "Events after this position were deleted and are lost to this subscriber. Repair them from elsewhere, then start "
-     "knowingly with --from=earliest; if the position was a committed one, `refundctl positions delete NAME` first."},
-    {"LOG_ID_CHANGED",
-     "The position is of another log, such as one that a backup has replaced. Reconcile what you booked, then start "
-     "with --from=earliest or --at-time."},
-    {"POSITION_AHEAD",
-     "The log ends before this position: it lost events, or it is another log. Reconcile, then start with "
-     "--from=earliest or --at-time."},
-    {"POSITION_MISMATCH",
-     "Another event stands at this position now: the history was replaced. Reconcile, then start with --from=earliest "
-     "or --at-time."},
+    {"POSITION_EXPIRED", "Retention has deleted events that were asked for."},
+    {"LOG_ID_CHANGED", "The position is of another log, such as one that a backup has replaced."},
+    {"POSITION_AHEAD", "The log ends before this position: it lost events, or it is another log."},
+    {"POSITION_MISMATCH", "Another event stands at this position now: the history was replaced."},
     {"FILTER_WIDENED",
      "The committed position was read through a narrower filter, so older events of the wider one would be skipped. "
      "Start elsewhere, knowingly, with --from=earliest or --at-time: without --commit, or after `refundctl positions "
      "delete NAME`."},
-    {"CHECKSUM",
-     "The stored record is damaged: tell the operator, who has a backup. --after=LOG_ID:SEQUENCE of the damaged "
-     "record passes over it, knowingly."},
+    {"CHECKSUM", "The stored record is damaged: tell the operator, who has a backup."},
     {"GAP", "The server found that history and live events do not join and stopped. Resume, and report it."},
     {"CHAIN_BROKEN",
      "Events are missing or out of order on the stream. Resume from the position below, and report it."},
@@ -52,11 +44,45 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 21> kAdviceB
     {"OUTPUT_FAILED", "The event that could not be written was not counted: resume from the position below."},
 }};
 
+struct CommandAdvice {
+  Command command;
+  std::string_view reason;
+  std::string_view advice;
+};
+
+constexpr std::string_view kStartAgain = "Reconcile what you booked, then start with --from=earliest or --at-time.";
+constexpr std::string_view kCommitAnother =
+    "Commit a position of this log, as `refundctl list` and `refundctl tail` print it.";
+
+// What follows where the way out is a flag of the command's own.
+constexpr std::array<CommandAdvice, 10> kAdviceByCommand = {{
+    {Command::kTail, "POSITION_EXPIRED",
+     "They are lost to this subscriber. Repair them from elsewhere, then start knowingly with --from=earliest; if the "
+     "position was a committed one, `refundctl positions delete NAME` first."},
+    {Command::kTail, "LOG_ID_CHANGED", kStartAgain},
+    {Command::kTail, "POSITION_AHEAD", kStartAgain},
+    {Command::kTail, "POSITION_MISMATCH", kStartAgain},
+    {Command::kTail, "CHECKSUM", "--after=LOG_ID:SEQUENCE of the damaged record passes over it, knowingly."},
+    {Command::kList, "POSITION_EXPIRED", "Leave out --since, which lists all that is left, or use a later one."},
+    {Command::kList, "CHECKSUM",
+     "`refundctl tail` with --after=LOG_ID:SEQUENCE of the damaged record shows what follows it."},
+    {Command::kPositionsCommit, "LOG_ID_CHANGED", kCommitAnother},
+    {Command::kPositionsCommit, "POSITION_AHEAD", kCommitAnother},
+    {Command::kPositionsCommit, "POSITION_MISMATCH", kCommitAnother},
+}};
+
+std::string AdviceOfCommand(const RpcError& error, Command command) {
+  for (const CommandAdvice& row : kAdviceByCommand) {
+    if (row.command == command && row.reason == error.reason) return absl::StrCat(" ", std::string(row.advice));
+  }
+  return "";
+}
+
 }  // namespace
 
-std::string WhatToDo(const RpcError& error) {
+std::string WhatToDo(const RpcError& error, Command command) {
   for (const auto& [reason, advice] : kAdviceByReason) {
-    if (error.reason == reason) return std::string(advice);
+    if (error.reason == reason) return std::string(advice) + AdviceOfCommand(error, command);
   }
   switch (error.code) {
     case grpc::StatusCode::INVALID_ARGUMENT:

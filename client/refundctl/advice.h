@@ -8,8 +8,11 @@
 
 namespace refund_relay {
 
-// Advice on what to do about `error`; empty where there is none to give. Pure.
-std::string WhatToDo(const RpcError& error);
+// The commands whose own flags are the way out of an error.
+enum class Command { kTail, kList, kPositionsCommit, kOther };
+
+// Advice on what to do about `error`, which `command` met; empty where there is none to give. Pure.
+std::string WhatToDo(const RpcError& error, Command command);
 
 }  // namespace refund_relay
 

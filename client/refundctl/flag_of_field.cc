@@ -1,6 +1,8 @@
 #include "client/refundctl/flag_of_field.h"
 
+#include <algorithm>
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <utility>
 
@@ -54,6 +56,22 @@ std::string FlagOfField(std::string_view field) {
     }
   }
   return "";
+}
+
+std::string WithFlags(std::string_view text) {
+  constexpr std::string_view kNameCharacters = "abcdefghijklmnopqrstuvwxyz_.";
+  std::string result;
+  while (!text.empty()) {
+    const size_t word = std::min(text.find_first_not_of(kNameCharacters), text.size());
+    const size_t length = std::max<size_t>(word, 1);
+    const std::string_view name = text.substr(0, length);
+    const bool is_field = name.find('_') != std::string_view::npos;
+    const auto* found =
+        std::find_if(kFlags.begin(), kFlags.end(), [&](const auto& flag) { return flag.first == name; });
+    absl::StrAppend(&result, std::string(is_field && found != kFlags.end() ? found->second : name));
+    text.remove_prefix(length);
+  }
+  return result;
 }
 
 }  // namespace refund_relay

@@ -11,6 +11,10 @@ namespace refund_relay {
 // if no flag sets the field. Pure.
 std::string FlagOfField(std::string_view field);
 
+// `text` with the flags in place of the fields that it names: those of several words, which no sentence holds by
+// chance. Pure.
+std::string WithFlags(std::string_view text);
+
 }  // namespace refund_relay
 
 #endif  // REFUND_RELAY_CLIENT_REFUNDCTL_FLAG_OF_FIELD_H_

@@ -76,7 +76,7 @@ refundrelay::v1::ListEventsRequest RequestOf(const ListFlags& flags) {
 }
 
 int RunList(const ListFlags& flags, const GlobalOptions& global) {
-  Session session(global);
+  Session session(global, Command::kList);
   refundrelay::v1::ListEventsRequest request = RequestOf(flags);
   std::optional<refundrelay::v1::Position> printed_up_to;
   uint64_t printed = 0;

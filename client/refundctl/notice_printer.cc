@@ -6,7 +6,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "client/printable.h"
-#include "client/refundctl/advice.h"
 #include "client/refundctl/exit_code.h"
 #include "client/refundctl/flag_of_field.h"
 #include "client/refundctl/json_line.h"
@@ -23,21 +22,21 @@ bool RepeatsItsFields(const RpcError& error) {
          });
 }
 
-std::string ErrorText(const RpcError& error) {
+std::string ErrorText(const RpcError& error, Command command) {
   RpcError first_line = error;
   if (RepeatsItsFields(error)) first_line.message.clear();
   std::string text = absl::StrCat("refundctl: error: ", RpcErrorText(first_line), "\n");
   for (const auto& violation : error.field_violations) {
     const std::string flag = FlagOfField(violation.field);
     absl::StrAppend(&text, "  ", Printable(flag.empty() ? violation.field : flag), ": ",
-                    Printable(violation.description), "\n");
+                    Printable(WithFlags(violation.description)), "\n");
   }
-  const std::string advice = WhatToDo(error);
+  const std::string advice = WhatToDo(error, command);
   if (!advice.empty()) absl::StrAppend(&text, "  ", advice, "\n");
   return text;
 }
 
-std::string ErrorJson(const RpcError& error) {
+std::string ErrorJson(const RpcError& error, Command command) {
   JsonLine line("error");
   line.Add("code", CodeName(error.code)).Add("reason", error.reason).Add("message", error.message);
   std::string metadata;
@@ -52,7 +51,7 @@ std::string ErrorJson(const RpcError& error) {
                     ",\"description\":", JsonString(violation.description), "}");
   }
   line.AddJson("field_violations", absl::StrCat("[", violations, "]"));
-  return line.Add("what_to_do", WhatToDo(error)).Build() + "\n";
+  return line.Add("what_to_do", WhatToDo(error, command)).Build() + "\n";
 }
 
 }  // namespace
@@ -72,7 +71,7 @@ void NoticePrinter::Notice(std::string_view kind, std::string_view text,
 }
 
 void NoticePrinter::Error(const RpcError& error) {
-  err_ << (format_ == OutputFormat::kText ? ErrorText(error) : ErrorJson(error)) << std::flush;
+  err_ << (format_ == OutputFormat::kText ? ErrorText(error, command_) : ErrorJson(error, command_)) << std::flush;
 }
 
 void NoticePrinter::ResumePosition(const refundrelay::v1::Position& position) {

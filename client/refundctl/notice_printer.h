@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "client/refundctl/advice.h"
 #include "client/refundctl/output_format.h"
 #include "refund_relay/rpc_error.h"
 #include "refundrelay/v1/refund_event_service.pb.h"
@@ -16,8 +17,9 @@ namespace refund_relay {
 // As text lines that start with `refundctl: `, as JSON one object a line with `kind`. Not thread-safe.
 class NoticePrinter {
  public:
-  // `err` is not owned.
-  NoticePrinter(std::ostream& err, OutputFormat format) : err_(err), format_(format) {}
+  // `err` is not owned. `command` decides which flags advice names.
+  NoticePrinter(std::ostream& err, OutputFormat format, Command command = Command::kOther)
+      : err_(err), format_(format), command_(command) {}
 
   // `kind` is a word for programs, `text` a sentence for people.
   void Notice(std::string_view kind, std::string_view text,
@@ -33,6 +35,7 @@ class NoticePrinter {
  private:
   std::ostream& err_;
   const OutputFormat format_;
+  const Command command_;
 };
 
 // The output could not be written, for the reason `why`. Pure.

@@ -42,6 +42,9 @@ int RunGet(const PositionsFlags& flags, const GlobalOptions& global) {
   const int failed = GetPosition(session, flags.name, &response);
   if (failed != kExitOk) return failed;
   if (!response.has_position()) {
+    if (global.output == OutputFormat::kJson) {
+      return session.Finish(session.events.PrintMessage("committed_position", response, "", nullptr));
+    }
     session.notices.Notice("none", absl::StrCat("no position is committed under the name ", flags.name));
     return kExitOk;
   }
@@ -53,7 +56,7 @@ int RunGet(const PositionsFlags& flags, const GlobalOptions& global) {
 }
 
 int RunCommit(const PositionsFlags& flags, const GlobalOptions& global) {
-  Session session(global);
+  Session session(global, Command::kPositionsCommit);
   refundrelay::v1::CommitPositionRequest request;
   request.set_subscriber_name(flags.name);
   *request.mutable_position() = ParsePosition(flags.position).value();

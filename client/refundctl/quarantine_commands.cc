@@ -91,7 +91,11 @@ int RunList(const QuarantineFlags& flags, const GlobalOptions& global) {
     }
     request.set_page_token(response.next_page_token());
   } while (!request.page_token().empty());
-  if (count == 0) session.notices.Notice("none", "no such webhook is in quarantine");
+  if (count == 0) {
+    session.notices.Notice("none", flags.reason.empty()
+                                       ? "the quarantine is empty"
+                                       : absl::StrCat("no webhook is in quarantine with the reason ", flags.reason));
+  }
   return kExitOk;
 }
 
@@ -217,7 +221,7 @@ void AddQuarantineCommands(CLI::App& app, const GlobalOptions& global, CommandRu
   show->add_flag("--body", flags->body, "The raw body as well: personal data");
   show->footer(
       "As JSON the body is base64, byte for byte; as text control characters are escaped.\n\n"
-      "Example:\n  refundctl quarantine show 17 --body");
+      "Example:\n  refundctl quarantine show q-13a9d56206b2b53b --body");
   show->callback([flags, &global, run] { *run = [flags, &global] { return RunShow(*flags, global); }; });
 
   CLI::App* retry =
@@ -240,7 +244,7 @@ void AddQuarantineCommands(CLI::App& app, const GlobalOptions& global, CommandRu
   discard->add_option("ID", flags->ids, "Quarantine ids, as list prints them; there is no --all")->check(CheckNotEmpty);
   discard->footer(
       "A discarded webhook is a refund notice that nobody will ever get: look at it first (show --body).\n\n"
-      "Example:\n  refundctl quarantine discard 17 18");
+      "Example:\n  refundctl quarantine discard q-13a9d56206b2b53b q-5f0c4e1b2a3d4c5e");
   discard->callback([flags, &global, run] {
     if (flags->ids.empty()) {
       throw CLI::ValidationError("quarantine discard",

@@ -9,6 +9,7 @@
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "client/refundctl/advice.h"
 #include "client/refundctl/command.h"
 #include "client/refundctl/event_printer.h"
 #include "client/refundctl/exit_code.h"
@@ -25,7 +26,8 @@ namespace refund_relay {
 class Session {
  public:
   // `global` outlives it.
-  explicit Session(const GlobalOptions& global) : Session(global, MakeChannel(global.address)) {}
+  explicit Session(const GlobalOptions& global, Command command = Command::kOther)
+      : Session(global, command, MakeChannel(global.address)) {}
 
   // One call, which blocks for --timeout at most. Returns kExitOk with `*response` filled, or prints the error and
   // returns its exit code.
@@ -52,11 +54,11 @@ class Session {
   NoticePrinter notices;
 
  private:
-  Session(const GlobalOptions& global, const std::shared_ptr<grpc::Channel>& channel)
+  Session(const GlobalOptions& global, Command command, const std::shared_ptr<grpc::Channel>& channel)
       : event_stub(refundrelay::v1::RefundEventService::NewStub(channel)),
         admin_stub(refundrelay::v1::AdminService::NewStub(channel)),
         events(std::cout, global.output),
-        notices(std::cerr, global.output),
+        notices(std::cerr, global.output, command),
         global_(global) {}
 
   const GlobalOptions& global_;

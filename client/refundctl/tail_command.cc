@@ -4,11 +4,13 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "CLI/Error.hpp"
 #include "CLI/Validators.hpp"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "client/refundctl/advice.h"
 #include "client/refundctl/command.h"
 #include "client/refundctl/event_printer.h"
 #include "client/refundctl/exit_code.h"
@@ -48,8 +50,13 @@ std::string DurationText(absl::Duration duration) {
 // Tells what the subscriber meets beside the events.
 class TailObserver final : public SubscriberObserver {
  public:
-  explicit TailObserver(NoticePrinter& notices) : notices_(notices) {}
+  // `start` is the flag that gives the start; empty if it is the committed position that was asked for.
+  TailObserver(NoticePrinter& notices, std::string start) : notices_(notices), start_(std::move(start)) {}
 
+  void OnKept(const refundrelay::v1::Position& position) override {
+    if (start_.empty()) return;
+    notices_.Notice("kept", absl::StrCat("going on at the committed position, not at ", start_), position);
+  }
   void OnStarted(const refundrelay::v1::Started& started, bool resumed) override {
     notices_.Notice("started",
                     absl::StrCat(resumed ? "resumed" : "started", " after sequence ", started.position().sequence(),
@@ -82,7 +89,15 @@ class TailObserver final : public SubscriberObserver {
 
  private:
   NoticePrinter& notices_;
+  const std::string start_;
 };
+
+// The flag that gives the start, where that is not the committed position.
+std::string StartFlag(const TailFlags& flags) {
+  if (!flags.after.empty()) return "--after";
+  if (!flags.at_time.empty()) return "--at-time";
+  return flags.from == "committed" ? "" : "--from";
+}
 
 // The flags were checked by the parser, so every text parses; what depends on the time of day is told as an error.
 refundrelay::v1::SubscribeRequest RequestOf(const TailFlags& flags) {
@@ -123,7 +138,7 @@ void TellPosition(const SubscriberResult& result, NoticePrinter& notices) {
 int RunTail(const TailFlags& flags, const GlobalOptions& global) {
   SignalWatcher signals;  // before gRPC starts its threads
   EventPrinter events(std::cout, global.output);
-  NoticePrinter notices(std::cerr, global.output);
+  NoticePrinter notices(std::cerr, global.output, Command::kTail);
   const auto channel = MakeChannel(global.address);
   SubscriberOptions options;
   options.request = RequestOf(flags);
@@ -135,7 +150,7 @@ int RunTail(const TailFlags& flags, const GlobalOptions& global) {
   options.commit.every_events = flags.commit_every;
   SubscriberParts parts;
   parts.streams = MakeGrpcEventStreamFactory(channel);
-  parts.observer = std::make_shared<TailObserver>(notices);
+  parts.observer = std::make_shared<TailObserver>(notices, StartFlag(flags));
   parts.handler = [&events](const refundrelay::v1::Delivery& delivery, const refundrelay::v1::Position& after) {
     return events.PrintEvent(delivery, &after);
   };

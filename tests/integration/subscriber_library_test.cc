@@ -155,6 +155,33 @@ TEST_F(SubscriberLibraryTest, AHandlerThatIsTooSlowIsCutOffAndMissesNothing) {
   EXPECT_EQ(sequences_, UpTo(kEvents));
 }
 
+TEST_F(SubscriberLibraryTest, AHandlerThatIsSlowAndSteadyKeepsItsStream) {
+  constexpr uint64_t kEvents = 14000;    // of 2 KiB
+  constexpr uint64_t kSlowFrom = 10000;  // what is read fast before makes gRPC widen a window that it may widen
+  // One batch being handled, one under way, what gRPC takes ahead, and what the server's side holds: 256 KiB each.
+  constexpr int64_t kMostAhead = 4 * (256 / 2);
+  StreamingServer::Options server_options;
+  server_options.stored = MakeLargeEvents(kEvents, 2 << 10);
+  server_options.grpc.write_stall_timeout = absl::Seconds(1);
+  StreamingServer server(std::move(server_options));
+  int64_t most_ahead = 0;
+  on_event_ = [&](const refundrelay::v1::Delivery& delivery) {
+    if (delivery.sequence() <= kSlowFrom) return;
+    absl::SleepFor(absl::Milliseconds(1));  // how slow it is, not a wait for anything
+    const auto streams = server.streams().List();
+    if (streams.empty()) return;  // the server has given out everything
+    most_ahead = std::max(most_ahead, static_cast<int64_t>(streams.front()->progress().position.sequence) -
+                                          static_cast<int64_t>(delivery.sequence()));
+  };
+  options_.request.set_stop_when_caught_up(true);
+  options_.keep_reconnecting = false;
+  const auto result = Subscribe(server)->Run();
+  EXPECT_EQ(result.end, End::kBoundReached) << RpcErrorText(result.error);
+  EXPECT_EQ(sequences_, UpTo(kEvents));
+  EXPECT_EQ(server.Metric("refund_relay_slow_subscribers_total"), 0);
+  EXPECT_LE(most_ahead, kMostAhead);
+}
+
 TEST_F(SubscriberLibraryTest, StopEndsAStreamThatIsIdle) {
   StreamingServer server({});
   const auto subscriber = Subscribe(server);

@@ -28,11 +28,11 @@ NewEvent MakeNewEvent(uint64_t number, const std::string& event_name, const std:
   return {event.event_id(), event_name, client_id, event.refund().id(), "", event.SerializeAsString()};
 }
 
-std::vector<NewEvent> MakeLargeEvents(uint64_t count) {
+std::vector<NewEvent> MakeLargeEvents(uint64_t count, size_t bytes) {
   std::vector<NewEvent> events;
   for (uint64_t i = 1; i <= count; ++i) {
     refundrelay::v1::RefundEvent event = MakeRefundEvent(i);
-    event.mutable_user()->set_name(std::string(64 << 10, 'x'));
+    event.mutable_user()->set_name(std::string(bytes, 'x'));
     events.push_back(
         {event.event_id(), event.event_name(), "client-a", event.refund().id(), "", event.SerializeAsString()});
   }

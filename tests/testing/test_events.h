@@ -2,6 +2,7 @@
 #ifndef REFUND_RELAY_TESTS_TESTING_TEST_EVENTS_H_
 #define REFUND_RELAY_TESTS_TESTING_TEST_EVENTS_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -19,8 +20,8 @@ refundrelay::v1::RefundEvent MakeRefundEvent(uint64_t number, const std::string&
 NewEvent MakeNewEvent(uint64_t number, const std::string& event_name = "refunded.pass",
                       const std::string& client_id = "client-a");
 
-// Events 1 to `count` of 64 KiB each: a thousand are far more than windows and transport buffers hold.
-std::vector<NewEvent> MakeLargeEvents(uint64_t count);
+// Events 1 to `count` of `bytes` each: a thousand of 64 KiB are far more than windows and transport buffers hold.
+std::vector<NewEvent> MakeLargeEvents(uint64_t count, size_t bytes = 64 << 10);
 
 // Appends and waits for the outcome; it must be OK and no duplicate. Returns the sequence.
 uint64_t AppendOrFail(EventLog& log, NewEvent event);

@@ -17,6 +17,9 @@ class SubscriberObserver {
  public:
   virtual ~SubscriberObserver() = default;
 
+  // The keeper has a position: the run goes on after it, and not at the start that the request gives.
+  virtual void OnKept(const refundrelay::v1::Position& /*position*/) {}
+
   // A stream has started; `resumed` if it is not the first one of the run.
   virtual void OnStarted(const refundrelay::v1::Started& /*started*/, bool /*resumed*/) {}
 

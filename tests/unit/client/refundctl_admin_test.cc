@@ -87,6 +87,9 @@ TEST_F(RefundctlTest, PositionsGetPrintsWhatIsCommitted) {
   EXPECT_EQ(Run({"positions", "get", "books"}), 0);
   EXPECT_THAT(out_, IsEmpty());
   EXPECT_EQ(err_, "refundctl: no position is committed under the name books\n");
+  EXPECT_EQ(Run({"positions", "get", "books", "--output=json"}), 0);
+  EXPECT_EQ(out_, "{\"kind\":\"committed_position\",\"version\":\"0\"}\n");
+  EXPECT_THAT(err_, IsEmpty());
   refundrelay::v1::EventFilter filter;
   filter.add_event_names("refunded.bundle");
   filter.add_client_ids("c1");
@@ -172,7 +175,10 @@ TEST_F(RefundctlTest, QuarantineListReadsAllPagesAndAsksForNoBody) {
   EXPECT_EQ(requests[1].page_token(), "more");
   admin_.list.Add({});
   EXPECT_EQ(Run({"quarantine", "list"}), 0);
-  EXPECT_EQ(err_, "refundctl: no such webhook is in quarantine\n");
+  EXPECT_EQ(err_, "refundctl: the quarantine is empty\n");
+  admin_.list.Add({});
+  EXPECT_EQ(Run({"quarantine", "list", "--reason=conflict"}), 0);
+  EXPECT_EQ(err_, "refundctl: no webhook is in quarantine with the reason conflict\n");
 }
 
 TEST_F(RefundctlTest, QuarantineShowPrintsABodyOnlyIfAsked) {

@@ -303,6 +303,13 @@ TEST_F(RefundctlTest, HelpSaysHowAPositionLooks) {
   EXPECT_THAT(out_, testing::ContainsRegex("--after=[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}:[0-9]+:[0-9a-f]{16}\n"));
 }
 
+TEST_F(RefundctlTest, HelpShowsQuarantineIdsAsTheyLook) {
+  for (const char* command : {"show", "discard"}) {
+    EXPECT_EQ(Run({"quarantine", command, "--help"}), 0);
+    EXPECT_THAT(out_, testing::ContainsRegex(std::string("refundctl quarantine ") + command + " q-[0-9a-f]{16}[ \n]"));
+  }
+}
+
 TEST_F(RefundctlTest, GetPrintsOneEventOrTheServersReason) {
   refundrelay::v1::GetEventResponse response;
   *response.mutable_delivery() = Batch(0, {7}, 7).batch().deliveries(0);
@@ -357,6 +364,15 @@ TEST_F(RefundctlTest, ListShowsTheServersWordsForWhatItCannotDoYet) {
   EXPECT_THAT(err_, HasSubstr("UNIMPLEMENTED: refund_id: this server cannot look up by it yet"));
 }
 
+TEST_F(RefundctlTest, AdviceFitsTheCommand) {
+  service_.AddPage({}, RichError(grpc::StatusCode::OUT_OF_RANGE, "deleted up to 50", "POSITION_EXPIRED"));
+  EXPECT_EQ(Run({"list", "--since=2h"}), 1);
+  EXPECT_THAT(err_, AllOf(HasSubstr("Leave out --since"), Not(HasSubstr("--from"))));
+  service_.SetPositionsStatus(RichError(grpc::StatusCode::FAILED_PRECONDITION, "it ends at 4", "POSITION_AHEAD"));
+  EXPECT_EQ(Run({"positions", "commit", "books", "--position=log1:9", "--all-events"}), 1);
+  EXPECT_THAT(err_, AllOf(HasSubstr("Commit a position of this log"), Not(HasSubstr("--from"))));
+}
+
 TEST_F(RefundctlTest, ListFindsARefundByEitherId) {
   service_.AddPage({});
   service_.AddPage({});
@@ -381,10 +397,24 @@ TEST_F(RefundctlTest, TailCommitsWhatItPrintedAndGoesOnThere) {
   EXPECT_THAT(err_, HasSubstr("committed under the name books (position " + FormatPosition(At(4)) + ")"));
   EXPECT_EQ(service_.committed().position().SerializeAsString(), At(4).SerializeAsString());
   EXPECT_EQ(service_.committed().filter().event_types_size(), 1);
+  EXPECT_THAT(err_, Not(HasSubstr("going on at the committed position")));
   EXPECT_EQ(Run(tail), 0);
+  EXPECT_THAT(
+      err_, HasSubstr("going on at the committed position, not at --from (position " + FormatPosition(At(4)) + ")\n"));
   EXPECT_EQ(service_.subscribe_requests().at(0).start_from(), refundrelay::v1::START_FROM_EARLIEST);
   EXPECT_EQ(service_.subscribe_requests().at(1).start_from(), refundrelay::v1::START_FROM_COMMITTED);
   EXPECT_EQ(service_.committed().position().sequence(), 5u);
+}
+
+TEST_F(RefundctlTest, TailThatWasAskedForTheCommittedPositionDoesNotExplainIt) {
+  service_.Commit(At(3));
+  for (const auto& [start, told] : {std::pair<std::string, std::string>{"--from=committed", ""},
+                                    {"--after=log1:1", "not at --after"},
+                                    {"--at-time=2h", "not at --at-time"}}) {
+    service_.AddStream({{Started(3), CaughtUpAt(3)}, grpc::Status::OK});
+    EXPECT_EQ(Run({"tail", "--name=books", start, "--commit", "--until-caught-up"}), 0);
+    EXPECT_THAT(err_, told.empty() ? Not(HasSubstr("going on at")) : testing::Matcher<std::string>(HasSubstr(told)));
+  }
 }
 
 TEST_F(RefundctlTest, AFilterThatBecameWiderGetsNoPositionToResumeFrom) {

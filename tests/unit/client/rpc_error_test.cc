@@ -15,8 +15,12 @@
 namespace refund_relay {
 namespace {
 
+using testing::AllOf;
+using testing::AnyOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
 using testing::Pair;
 
 template <typename Message>
@@ -117,13 +121,30 @@ TEST(RpcErrorTest, EveryReasonOfTheContractHasAdvice) {
        {"POSITION_EXPIRED", "LOG_ID_CHANGED", "POSITION_AHEAD", "POSITION_MISMATCH", "FILTER_WIDENED", "EVENT_UNKNOWN",
         "EVENT_EXPIRED", "SUBSCRIBER_LIMIT", "DRAINING", "MAX_STREAM_AGE", "POLICY_CHANGED", "STORAGE_UNAVAILABLE",
         "CHECKSUM", "GAP", "VERSION_CHANGED", "WOULD_REWIND", "POSITION_UNKNOWN", "OVERLOADED"}) {
-    EXPECT_NE(WhatToDo(MakeRpcError(grpc::StatusCode::ABORTED, "", reason)), "") << reason;
+    EXPECT_NE(WhatToDo(MakeRpcError(grpc::StatusCode::ABORTED, "", reason), Command::kOther), "") << reason;
   }
+}
+
+TEST(RpcErrorTest, AdviceNamesOnlyFlagsThatTheCommandHas) {
+  for (const char* reason : {"POSITION_EXPIRED", "LOG_ID_CHANGED", "POSITION_AHEAD", "POSITION_MISMATCH", "CHECKSUM"}) {
+    const RpcError error = MakeRpcError(grpc::StatusCode::ABORTED, "", reason);
+    EXPECT_THAT(WhatToDo(error, Command::kTail), AnyOf(HasSubstr("--from=earliest"), HasSubstr("--after="))) << reason;
+    EXPECT_THAT(WhatToDo(error, Command::kList), AllOf(Not(HasSubstr("--from")), Not(HasSubstr("--at-time"))));
+    for (const Command command : {Command::kPositionsCommit, Command::kOther}) {
+      EXPECT_THAT(WhatToDo(error, command), AllOf(Not(IsEmpty()), Not(HasSubstr("--")))) << reason;
+    }
+  }
+  const RpcError expired = MakeRpcError(grpc::StatusCode::OUT_OF_RANGE, "", "POSITION_EXPIRED");
+  EXPECT_THAT(WhatToDo(expired, Command::kList), HasSubstr("Leave out --since"));
+  const RpcError damaged = MakeRpcError(grpc::StatusCode::DATA_LOSS, "", "CHECKSUM");
+  EXPECT_THAT(WhatToDo(damaged, Command::kList), HasSubstr("`refundctl tail` with --after="));
+  const RpcError ahead = MakeRpcError(grpc::StatusCode::FAILED_PRECONDITION, "", "POSITION_AHEAD");
+  EXPECT_THAT(WhatToDo(ahead, Command::kPositionsCommit), HasSubstr("Commit a position of this log"));
 }
 
 TEST(NoticePrinterTest, AnErrorNamesCodeReasonFieldsAndTheWayOut) {
   std::ostringstream err;
-  NoticePrinter notices(err, OutputFormat::kText);
+  NoticePrinter notices(err, OutputFormat::kText, Command::kTail);
   EXPECT_EQ(ReportError(notices, RpcErrorOf(RichStatus())), kExitRefused);
   EXPECT_THAT(err.str(), HasSubstr("refundctl: error: OUT_OF_RANGE POSITION_EXPIRED {first_sequence=120}: events were "
                                    "deleted\n  --after: too old\n"));
@@ -139,6 +160,12 @@ TEST(NoticePrinterTest, WrongFieldsAreToldOnceAndByTheirFlags) {
   EXPECT_EQ(err.str(),
             "refundctl: error: INVALID_ARGUMENT\n  --at-time: is a time to come\n  start: is missing\n"
             "  Correct the request.\n");
+  err.str("");
+  error = MakeRpcError(grpc::StatusCode::INVALID_ARGUMENT, "stored_until: must not be before stored_from");
+  error.field_violations = {{"stored_until", "must not be before stored_from"}};
+  notices.Error(error);
+  EXPECT_EQ(err.str(),
+            "refundctl: error: INVALID_ARGUMENT\n  --until-time: must not be before --since\n  Correct the request.\n");
 }
 
 TEST(FlagOfFieldTest, NamesTheFlagAndThePart) {
@@ -148,6 +175,13 @@ TEST(FlagOfFieldTest, NamesTheFlagAndThePart) {
   EXPECT_EQ(FlagOfField("stored_until"), "--until-time");
   EXPECT_EQ(FlagOfField("until_then"), "");
   EXPECT_EQ(FlagOfField("page_token"), "");
+}
+
+TEST(FlagOfFieldTest, NamesTheFlagsInASentence) {
+  EXPECT_EQ(WithFlags("must not be before stored_from"), "must not be before --since");
+  EXPECT_EQ(WithFlags("stored_from, (refund_id) after the position: a_name"),
+            "--since, (--refund) after the position: a_name");
+  EXPECT_EQ(WithFlags(""), "");
 }
 
 TEST(NoticePrinterTest, AnErrorIsOneJsonLine) {
