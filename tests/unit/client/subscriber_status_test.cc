@@ -95,7 +95,7 @@ TEST_P(SubscriberStatusTest, MidStreamAndAtTheNextStart) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Contract, SubscriberStatusTest, testing::ValuesIn(kRows),
-                         [](const auto& info) { return info.param.name; });
+                         [](const auto& param) { return param.param.name; });
 
 TEST_F(SubscriberTest, AnExpiredPositionEndsTheRunWithWhatIsLostAndNothingIsSkipped) {
   const auto result = Run({{{Started(0), Batch(0, {1}, 1)}, Lost()},
