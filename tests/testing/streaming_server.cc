@@ -113,7 +113,7 @@ std::shared_ptr<grpc::Channel> StreamingServer::NewChannel() const {
   return grpc::CreateCustomChannel(address(), grpc::InsecureChannelCredentials(), arguments);
 }
 
-refundrelay::v1::Position StreamingServer::PositionAt(uint64_t sequence) {
+refundrelay::v1::Position StreamingServer::PositionAt(uint64_t sequence) const {
   const absl::StatusOr<LogPosition> position = log().PositionAt(sequence);
   EXPECT_TRUE(position.ok()) << position.status();
   return ToProto(log().Info().log_id, *position);

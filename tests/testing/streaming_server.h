@@ -61,7 +61,7 @@ class StreamingServer {
   std::shared_ptr<grpc::Channel> NewChannel() const;
   std::unique_ptr<refundrelay::v1::RefundEventService::Stub> NewStub() const;
   std::string address() const;
-  refundrelay::v1::Position PositionAt(uint64_t sequence);
+  refundrelay::v1::Position PositionAt(uint64_t sequence) const;
 
  private:
   Storage storage_;
