@@ -26,6 +26,7 @@ class PendingAnswers : public std::enable_shared_from_this<PendingAnswers> {
   absl::AnyInvocable<void(absl::StatusOr<T>)> Hold(Answer answer) {
     auto slot = std::make_shared<Answer>(std::move(answer));
     const uint64_t key = Add([slot](const absl::Status& status) { (*slot)(status); });
+    // Not every answer takes it by value. NOLINTNEXTLINE(performance-unnecessary-value-param)
     return [self = shared_from_this(), key, slot](absl::StatusOr<T> response) {
       if (self->Take(key)) (*slot)(std::move(response));
     };
