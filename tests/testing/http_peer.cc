@@ -41,7 +41,7 @@ HttpPeer::~HttpPeer() {
   if (fd_ >= 0) close(fd_);
 }
 
-bool HttpPeer::Send(std::string_view bytes) {
+bool HttpPeer::Send(std::string_view bytes) const {
   while (!bytes.empty()) {
     const ssize_t sent = send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
     if (sent <= 0) return false;
@@ -50,7 +50,7 @@ bool HttpPeer::Send(std::string_view bytes) {
   return true;
 }
 
-void HttpPeer::FinishSending() { shutdown(fd_, SHUT_WR); }
+void HttpPeer::FinishSending() const { shutdown(fd_, SHUT_WR); }
 
 HttpReply HttpPeer::Read(bool to_head) {
   HttpReply reply;

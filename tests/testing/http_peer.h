@@ -38,9 +38,9 @@ class HttpPeer {
 
   bool connected() const { return fd_ >= 0; }
   // False if the peer no longer takes bytes.
-  bool Send(std::string_view bytes);
+  bool Send(std::string_view bytes) const;
   // Half-closes: nothing more will be sent.
-  void FinishSending();
+  void FinishSending() const;
 
   // The next answer; of one to HEAD only the head. Interim ones (100) count as answers of their own.
   HttpReply Read(bool to_head = false);

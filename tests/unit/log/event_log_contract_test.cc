@@ -376,7 +376,7 @@ TEST_P(EventLogContractTest, FindKnowsAnEventByItsId) {
 TEST_P(EventLogContractTest, ConcurrentAppendsReadsAndTailAgree) {
   constexpr int kThreads = 8;
   constexpr int kPerThread = 150;
-  constexpr size_t kDistinct = kThreads / 2 * kPerThread;
+  constexpr size_t kDistinct = size_t{kThreads} / 2 * kPerThread;
   const auto log = OpenLog();
   std::atomic<bool> appending = true;
   std::vector<std::thread> threads;

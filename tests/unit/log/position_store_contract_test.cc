@@ -36,16 +36,18 @@ class PositionStoreContractTest : public ::testing::TestWithParam<std::string> {
     storage_ = *std::move(storage);
   }
 
-  PositionStore& positions() { return *storage_.positions; }
+  PositionStore& positions() const { return *storage_.positions; }
 
   absl::StatusOr<uint64_t> Commit(const std::string& name, uint64_t sequence,
-                                  std::optional<uint64_t> expected = std::nullopt, const std::string& filter = "f") {
+                                  std::optional<uint64_t> expected = std::nullopt,
+                                  const std::string& filter = "f") const {
     Answer<absl::StatusOr<uint64_t>> answer;
     positions().Commit({name, LogPosition{sequence, sequence * 7}, filter, expected}, answer.Callback());
     return answer.Wait();
   }
 
-  absl::StatusOr<CommittedPosition> Delete(const std::string& name, std::optional<uint64_t> expected = std::nullopt) {
+  absl::StatusOr<CommittedPosition> Delete(const std::string& name,
+                                           std::optional<uint64_t> expected = std::nullopt) const {
     Answer<absl::StatusOr<CommittedPosition>> answer;
     positions().Delete(name, expected, answer.Callback());
     return answer.Wait();

@@ -18,7 +18,6 @@ namespace refund_relay {
 namespace {
 
 using ::testing::ElementsAre;
-using ::testing::HasSubstr;
 
 class QuarantineContractTest : public ::testing::TestWithParam<std::string> {
  protected:
@@ -36,11 +35,11 @@ class QuarantineContractTest : public ::testing::TestWithParam<std::string> {
     storage_ = *std::move(storage);
   }
 
-  Quarantine& quarantine() { return *storage_.quarantine; }
-  EventLog& log() { return *storage_.log; }
+  Quarantine& quarantine() const { return *storage_.quarantine; }
+  EventLog& log() const { return *storage_.log; }
 
   // A webhook whose body hash follows from its body; that it is no SHA-256 makes no difference here.
-  NewQuarantinedWebhook Webhook(const std::string& body, QuarantineReason reason = QuarantineReason::kNotJson) {
+  NewQuarantinedWebhook Webhook(const std::string& body, QuarantineReason reason = QuarantineReason::kNotJson) const {
     NewQuarantinedWebhook webhook;
     webhook.reason = reason;
     webhook.detail = "byte 3: a value is expected";
@@ -52,29 +51,29 @@ class QuarantineContractTest : public ::testing::TestWithParam<std::string> {
     return webhook;
   }
 
-  absl::StatusOr<QuarantineOutcome> Add(NewQuarantinedWebhook webhook) {
+  absl::StatusOr<QuarantineOutcome> Add(NewQuarantinedWebhook webhook) const {
     Answer<absl::StatusOr<QuarantineOutcome>> answer;
     quarantine().Add(std::move(webhook), answer.Callback());
     return answer.Wait();
   }
-  std::string AddBody(const std::string& body) {
+  std::string AddBody(const std::string& body) const {
     const auto outcome = Add(Webhook(body));
     EXPECT_TRUE(outcome.ok()) << outcome.status();
     return outcome.ok() ? outcome->quarantine_id : "";
   }
-  absl::StatusOr<AppendOutcome> Promote(const std::string& id, NewEvent event) {
+  absl::StatusOr<AppendOutcome> Promote(const std::string& id, NewEvent event) const {
     Answer<absl::StatusOr<AppendOutcome>> answer;
     quarantine().Promote(id, std::move(event), answer.Callback());
     return answer.Wait();
   }
-  bool Discard(const std::string& id) {
+  bool Discard(const std::string& id) const {
     Answer<absl::StatusOr<bool>> answer;
     quarantine().Discard(id, answer.Callback());
     const auto was_there = answer.Wait();
     EXPECT_TRUE(was_there.ok()) << was_there.status();
     return was_there.ok() && *was_there;
   }
-  std::vector<QuarantinedWebhook> Read(const QuarantineQuery& query = {}) {
+  std::vector<QuarantinedWebhook> Read(const QuarantineQuery& query = {}) const {
     auto page = quarantine().Read(query);
     EXPECT_TRUE(page.ok()) << page.status();
     return page.ok() ? *std::move(page) : std::vector<QuarantinedWebhook>();
