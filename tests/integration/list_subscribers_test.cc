@@ -23,7 +23,6 @@ using refundrelay::v1::ListSubscribersRequest;
 using refundrelay::v1::ListSubscribersResponse;
 using refundrelay::v1::Subscriber;
 using refundrelay::v1::SubscribeRequest;
-using refundrelay::v1::SubscribeResponse;
 
 std::vector<NewEvent> Events(uint64_t count) {
   std::vector<NewEvent> events;

@@ -198,14 +198,15 @@ class UntruthfulLog final : public ForwardingEventLog {
       done(AppendOutcome{inner().Info().last.sequence, false});
       return;
     }
-    inner().Append(std::move(event), [this, done = std::move(done)](absl::StatusOr<AppendOutcome> outcome) mutable {
-      if (hold) {
-        held.push_back([done = std::move(done), outcome]() mutable { done(outcome); });
-        holding.Notify();
-      } else {
-        done(outcome);
-      }
-    });
+    inner().Append(std::move(event),
+                   [this, done = std::move(done)](const absl::StatusOr<AppendOutcome>& outcome) mutable {
+                     if (hold) {
+                       held.emplace_back([done = std::move(done), outcome]() mutable { done(outcome); });
+                       holding.Notify();
+                     } else {
+                       done(outcome);
+                     }
+                   });
   }
 
   std::atomic<bool> hold = false;

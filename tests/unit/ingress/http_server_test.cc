@@ -72,7 +72,7 @@ TEST(HttpServerTest, Http10KeepsOnlyWhenAsked) {
   HttpPeer once = ingress.Connect();
   EXPECT_TRUE(once.Exchange(request.Text()).closes());
   EXPECT_TRUE(once.AwaitEnd());
-  request.fields.push_back("Connection: keep-alive");
+  request.fields.emplace_back("Connection: keep-alive");
   HttpPeer twice = ingress.Connect();
   EXPECT_EQ(twice.Exchange(request.Text()).Field("connection"), "keep-alive");
   EXPECT_EQ(twice.Exchange(request.Text()).status, 200);
@@ -158,7 +158,7 @@ TEST(HttpServerTest, NoContinueWhenTheHeadIsRefused) {
            {401, {}}, {415, {"Content-Encoding: gzip"}}, {400, {"Host: twice"}}}) {
     HttpPeer peer = ingress.Connect();
     std::vector<std::string> fields = extra;
-    fields.push_back("Expect: 100-continue");
+    fields.emplace_back("Expect: 100-continue");
     RequestText request = Request(WebhookBody(), fields);
     request.body.clear();
     peer.Send(request.Text());

@@ -183,7 +183,7 @@ TEST_F(IngressContractTest, OrderOfChecks) {
   ExpectProblem(401, request.Text());
   request.fields[2] = "Content-Length: 65537";
   ExpectProblem(413, request.Text());
-  request.fields.push_back("Expect: x");
+  request.fields.emplace_back("Expect: x");
   ExpectProblem(417, request.Text());
   request.fields[1] = "Content-Type: text/plain";
   ExpectProblem(415, request.Text());
@@ -193,7 +193,7 @@ TEST_F(IngressContractTest, OrderOfChecks) {
   ExpectProblem(405, request.Text());
   request.line = "PUT /nowhere HTTP/1.1";
   ExpectProblem(404, request.Text());
-  request.fields.push_back("Host: twice");
+  request.fields.emplace_back("Host: twice");
   ExpectProblem(400, request.Text());
 }
 

@@ -19,7 +19,6 @@ namespace refund_relay {
 namespace {
 
 using ::testing::ElementsAre;
-using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
 class BackupScheduleTest : public ::testing::Test {

@@ -122,7 +122,7 @@ TEST_F(LogCheckTest, BytesThatAreOverwrittenInTheFileAreNoticed) {
   std::fstream file(file_.path(), std::ios::in | std::ios::out | std::ios::binary);
   file.seekp(0, std::ios::end);
   const auto size = static_cast<int64_t>(file.tellp());
-  for (int64_t page = 4096; page + 4096 <= size; page += 3 * 4096) {
+  for (int64_t page = 4096; page + 4096 <= size; page += int64_t{3} * 4096) {
     file.seekp(page + 2000);
     file << std::string(300, '\xa5');
   }
