@@ -25,7 +25,7 @@ namespace refund_relay {
 class Session {
  public:
   // `global` outlives it.
-  explicit Session(const GlobalOptions& global) : Session(global, MakeChannel(global.address)) {}
+  explicit Session(const GlobalOptions& global) : Session(global, MakeChannel(global.address, global.channel).value()) {}
 
   // One call, which blocks for --timeout at most. Returns kExitOk with `*response` filled, or prints the error and
   // returns its exit code.
