@@ -23,6 +23,7 @@
 #include "server/ops/grpc_liveness.h"
 #include "server/ops/metrics.h"
 #include "server/ops/ops_metrics.h"
+#include "server/rpc/access_control.h"
 #include "server/rpc/expired_events.h"
 #include "server/rpc/grpc_server.h"
 #include "server/rpc/loss_audit.h"
@@ -58,14 +59,17 @@ class App {
   enum class Phase { kStarting, kServing, kDraining };
 
   absl::Status LoadCredentials();
+  absl::Status LoadAccessPolicy();
   absl::Status LoadCredentialFile(const std::string& path);
   absl::Status StartAdmin();
   absl::Status OpenLog();
   void StartRetention();
   void StartBackups();
   absl::Status StartGrpc();
+  void WatchAccessPolicy();
   absl::Status StartIngress();
   absl::StatusOr<Storage> OpenStorageUnlessStopped(const StorageOptions& options);
+  void OnAccessPolicy(const absl::StatusOr<std::string>& content);
   void OnCredentialFile(const std::string& path, const absl::StatusOr<std::string>& content);
   std::vector<ReadinessCheck> ReadinessChecks();
   std::string MetricsText();
@@ -91,6 +95,8 @@ class App {
   LogMetrics log_metrics_;
   IngressMetrics ingress_metrics_;
   CredentialStore credentials_;
+  AccessControl access_;
+  std::string access_policy_;  // the content of the file at start; empty without one
   FanOut fan_out_;
   StreamRegistry streams_;
   std::shared_ptr<RpcMetrics> rpc_metrics_;

@@ -54,6 +54,7 @@ struct Config {
   size_t history_threads = 2;
   bool grpc_reflection = true;
   bool allow_insecure_grpc = false;
+  std::string access_policy_file;  // empty = everyone may do everything
 
   absl::Duration drain_delay = absl::Seconds(5);
   absl::Duration drain_timeout = absl::Seconds(20);

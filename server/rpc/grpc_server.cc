@@ -58,6 +58,7 @@ class GrpcServer::Impl {
                  parts.promotions,
                  parts.streams,
                  parts.metrics,
+                 parts.access,
                  parts.clock,
                  parts.parse,
                  options.server_instance,
@@ -71,7 +72,9 @@ class GrpcServer::Impl {
     grpc::EnableDefaultHealthCheckService(true);
     if (options.reflection) grpc::reflection::InitProtoReflectionServerBuilderPlugin();
     grpc::ServerBuilder builder;
-    builder.AddListeningPort(options.address, grpc::InsecureServerCredentials(), &port_);
+    builder.AddListeningPort(options.address,
+                             options.credentials != nullptr ? options.credentials : grpc::InsecureServerCredentials(),
+                             &port_);
     builder.RegisterService(&events_);
     builder.RegisterService(&admin_);
     builder.SetMaxReceiveMessageSize(kMaxRequestBytes);
@@ -126,6 +129,12 @@ class GrpcServer::Impl {
     }
   }
 
+  void PolicyChanged() {
+    for (size_t i = 0; i < threads_.size(); ++i) {
+      threads_[i]->Post([registry = registries_[i].get()] { registry->CheckRights(); });
+    }
+  }
+
   void Stop(absl::Time deadline) {
     if (server_ == nullptr) return;
     // Calls are waited for, connections are not: Shutdown by itself would wait for any peer that just stays connected,
@@ -168,6 +177,7 @@ absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(const Options& opt
 
 int GrpcServer::port() const { return impl_->port(); }
 void GrpcServer::Drain(absl::Duration reconnect_after) { impl_->Drain(reconnect_after); }
+void GrpcServer::PolicyChanged() { impl_->PolicyChanged(); }
 void GrpcServer::Stop(absl::Time deadline) { impl_->Stop(deadline); }
 
 }  // namespace refund_relay
