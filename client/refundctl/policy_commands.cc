@@ -1,11 +1,9 @@
 // refundctl policy check and hash-token: the server's access policy, without a server.
-#include <algorithm>
 #include <iostream>
 #include <memory>
 #include <string>
 #include <vector>
 
-#include "CLI/Error.hpp"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "client/printable.h"

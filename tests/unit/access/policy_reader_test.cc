@@ -41,9 +41,10 @@ TEST(PolicyReaderTest, WhatIsNotJsonIsToldByItsByte) {
   for (const auto& [json, expected] : std::initializer_list<std::pair<std::string, const char*>>{
            {"", "byte 0"},
            {"{", "byte 1"},
-           {"{\"subscribers\":{}} x", "byte 19"},
-           {"{\"subscribers\":{},\"subscribers\":{}}", "byte 1"},
-           {"{\"subscribers\":{\"a\":{\"administer\":false,\"administer\":true}}}", "byte 4"},
+           {"{\"subscribers\":{}} x", "nothing but white space may follow"},
+           {"{\"subscribers\":{},\"subscribers\":{}}", "byte 18: a name that the object does not have yet"},
+           {"{\"subscribers\":{\"a\":{\"administer\":false,\"administer\":true}}}",
+            "byte 40: a name that the object does not have yet"},
            {"\xef\xbb\xbf{\"subscribers\":{}}", "byte 0"},
            {std::string(2 << 20, ' '), "larger than 1 MiB"}}) {
     const auto policy = ReadAccessPolicy(json);
