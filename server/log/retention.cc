@@ -6,7 +6,9 @@
 #include <memory>
 #include <utility>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/strings/str_cat.h"
+#include "absl/synchronization/mutex.h"
 #include "server/ops/logging.h"
 
 namespace refund_relay {
@@ -28,29 +30,10 @@ Retention::Retention(EventLog& log, Options options) : log_(log), options_(std::
 Retention::~Retention() { Stop(); }
 
 void Retention::Start() {
-  thread_ = std::thread([this] { Run(); });
+  thread_.Start(absl::ZeroDuration(), [this] { return RunOnce(); });
 }
 
-void Retention::Stop() {
-  {
-    absl::MutexLock lock(&mu_);
-    stopped_ = true;
-  }
-  if (thread_.joinable()) thread_.join();
-}
-
-bool Retention::IsStopped() {
-  absl::MutexLock lock(&mu_);
-  return stopped_;
-}
-
-void Retention::Run() {
-  while (!IsStopped()) {
-    const absl::Duration rest = RunOnce();
-    absl::MutexLock lock(&mu_);
-    mu_.AwaitWithTimeout(absl::Condition(&stopped_), rest);
-  }
-}
+void Retention::Stop() { thread_.Stop(); }
 
 std::string Retention::ClockTrouble(absl::Time now, absl::Time newest) {
   const absl::Duration since_boot = options_.since_boot();
@@ -91,7 +74,8 @@ std::optional<TrimRequest> Retention::WorkFor(const LogInfo& info, absl::Time no
   bool work = false;
   if (options_.age > absl::ZeroDuration() && info.first_stored_at.has_value()) {
     request.stored_before = reference - options_.age;
-    work = *info.first_stored_at < request.stored_before;
+    // A damaged record may say that it is the youngest of all; the log looks at the one behind it.
+    work = *info.first_stored_at < request.stored_before || *info.first_stored_at > *info.last_stored_at;
   }
   if (options_.max_bytes > 0 && info.first_sequence < info.last.sequence) {
     request.max_bytes = options_.max_bytes;
@@ -122,7 +106,7 @@ std::optional<absl::StatusOr<TrimOutcome>> Retention::Step(const TrimRequest& re
     absl::MutexLock lock(&state->mu);
     const auto answered = [&state]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(state->mu) { return state->outcome.has_value(); };
     if (state->mu.AwaitWithTimeout(absl::Condition(&answered), kLookForStop)) return std::move(state->outcome);
-    if (IsStopped()) return std::nullopt;
+    if (thread_.stop_requested()) return std::nullopt;
   }
 }
 

@@ -6,16 +6,14 @@
 #include <functional>
 #include <optional>
 #include <string>
-#include <thread>
 
-#include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
-#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "server/log/event_log.h"
 #include "server/log/log_metrics.h"
 #include "server/ops/clock.h"
+#include "server/ops/periodic_thread.h"
 
 namespace refund_relay {
 
@@ -75,14 +73,12 @@ class Retention {
   bool paused() const { return paused_; }
 
  private:
-  void Run();
   // Why the clock cannot be trusted now, and what to do; empty when it can.
   std::string ClockTrouble(absl::Time now, absl::Time newest);
   void SetPaused(const std::string& trouble);
   std::optional<TrimRequest> WorkFor(const LogInfo& info, absl::Time now) const;
   // Unset when `Stop` came first.
   std::optional<absl::StatusOr<TrimOutcome>> Step(const TrimRequest& request);
-  bool IsStopped() ABSL_LOCKS_EXCLUDED(mu_);
 
   EventLog& log_;
   const Options options_;
@@ -93,9 +89,7 @@ class Retention {
   bool paused_ = false;
   bool told_damage_ = false;
 
-  absl::Mutex mu_;
-  bool stopped_ ABSL_GUARDED_BY(mu_) = false;
-  std::thread thread_;
+  PeriodicThread thread_;  // last: it uses all of the above
 };
 
 }  // namespace refund_relay

@@ -11,6 +11,7 @@
 #include "server/log/sqlite_event_store.h"
 #include "server/log/sqlite_position_rows.h"
 #include "server/log/sqlite_quarantine_rows.h"
+#include "server/log/sqlite_reader_pool.h"
 #include "server/log/sqlite_schema.h"
 #include "server/log/trim_command.h"
 #include "server/log/written_position_store.h"

@@ -1,4 +1,4 @@
-// SqliteEventReader: the reading end of the embedded log, one connection of it; and the pool that lends readers out.
+// SqliteEventReader: the reading end of the embedded log, one connection of it.
 #ifndef REFUND_RELAY_SERVER_LOG_SQLITE_EVENT_READER_H_
 #define REFUND_RELAY_SERVER_LOG_SQLITE_EVENT_READER_H_
 
@@ -9,11 +9,9 @@
 #include <string_view>
 #include <vector>
 
-#include "absl/base/thread_annotations.h"
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "server/log/event_log.h"
 #include "server/log/event_record.h"
@@ -74,44 +72,6 @@ class SqliteEventReader {
   SqliteQuarantineReader quarantine_;
 
   friend class Snapshot;
-};
-
-// Lends readers to threads. Thread-safe.
-class SqliteReaderPool {
- public:
-  // Opens `size` connections.
-  static absl::StatusOr<std::unique_ptr<SqliteReaderPool>> Open(const std::string& path, const std::string& vfs,
-                                                                size_t size);
-
-  // A reader for as long as the lease lives. Must not outlive the pool.
-  class Lease {
-   public:
-    explicit Lease(SqliteReaderPool& pool) : pool_(pool), reader_(pool.Take()) {}
-    ~Lease() {
-      if (reader_ != nullptr) pool_.Return(std::move(reader_));
-    }
-    Lease(const Lease&) = delete;
-    Lease& operator=(const Lease&) = delete;
-    // Null when the pool is closed.
-    SqliteEventReader* get() const { return reader_.get(); }
-
-   private:
-    SqliteReaderPool& pool_;
-    std::unique_ptr<SqliteEventReader> reader_;
-  };
-
-  // Waits for the readers that are lent, closes all; leases are null from now on.
-  void Close();
-
- private:
-  explicit SqliteReaderPool(size_t size) : size_(size) {}
-  std::unique_ptr<SqliteEventReader> Take();
-  void Return(std::unique_ptr<SqliteEventReader> reader);
-
-  const size_t size_;
-  absl::Mutex mu_;
-  bool closed_ ABSL_GUARDED_BY(mu_) = false;
-  std::vector<std::unique_ptr<SqliteEventReader>> idle_ ABSL_GUARDED_BY(mu_);
 };
 
 }  // namespace refund_relay

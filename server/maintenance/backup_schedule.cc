@@ -47,29 +47,10 @@ BackupSchedule::BackupSchedule(prometheus::Registry& registry, Options options)
 BackupSchedule::~BackupSchedule() { Stop(); }
 
 void BackupSchedule::Start() {
-  thread_ = std::thread([this] { Run(); });
+  thread_.Start(absl::ZeroDuration(), [this] { return RunOnce(); });
 }
 
-void BackupSchedule::Stop() {
-  {
-    absl::MutexLock lock(&mu_);
-    stopped_ = true;
-  }
-  if (thread_.joinable()) thread_.join();
-}
-
-bool BackupSchedule::IsStopped() {
-  absl::MutexLock lock(&mu_);
-  return stopped_;
-}
-
-void BackupSchedule::Run() {
-  while (!IsStopped()) {
-    const absl::Duration wait = RunOnce();
-    absl::MutexLock lock(&mu_);
-    mu_.AwaitWithTimeout(absl::Condition(&stopped_), wait);
-  }
-}
+void BackupSchedule::Stop() { thread_.Stop(); }
 
 std::vector<BackupSchedule::Backup> BackupSchedule::Existing() const {
   std::vector<Backup> backups;
@@ -111,7 +92,7 @@ absl::Status BackupSchedule::MakeOne(const std::string& name) {
   DeletePartial();
   const absl::Time begun = absl::Now();
   const auto report = MakeBackup(options_.database, (std::filesystem::path(options_.folder) / name).string(),
-                                 [this] { return IsStopped(); });
+                                 [this] { return thread_.stop_requested(); });
   if (!report.ok()) return report.status();
   const double seconds = absl::ToDoubleSeconds(absl::Now() - begun);
   duration_.Set(seconds);

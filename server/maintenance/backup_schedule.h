@@ -8,14 +8,12 @@
 
 #include <cstddef>
 #include <string>
-#include <thread>
 #include <vector>
 
-#include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
-#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "server/ops/clock.h"
+#include "server/ops/periodic_thread.h"
 
 namespace refund_relay {
 
@@ -56,14 +54,12 @@ class BackupSchedule {
     absl::Time taken_at;
   };
 
-  void Run();
   // This log's backups in the folder, oldest first.
   std::vector<Backup> Existing() const;
   // What a killed process left half-written.
   void DeletePartial() const;
   absl::Status MakeOne(const std::string& name);
   void DeleteOld(const std::string& newest);
-  bool IsStopped() ABSL_LOCKS_EXCLUDED(mu_);
 
   const Options options_;
   const std::string prefix_;  // of this log's backups
@@ -71,9 +67,7 @@ class BackupSchedule {
   prometheus::Gauge& duration_;
   prometheus::Counter& failures_;
 
-  absl::Mutex mu_;
-  bool stopped_ ABSL_GUARDED_BY(mu_) = false;
-  std::thread thread_;
+  PeriodicThread thread_;  // last: it uses all of the above
 };
 
 }  // namespace refund_relay

@@ -36,31 +36,13 @@ LossAudit::LossAudit(prometheus::Registry& registry, Parts parts)
 LossAudit::~LossAudit() { Stop(); }
 
 void LossAudit::Start() {
-  thread_ = std::thread([this] { Run(); });
-}
-
-void LossAudit::Stop() {
-  {
-    absl::MutexLock lock(&mutex_);
-    stop_requested_ = true;
-  }
-  if (thread_.joinable()) thread_.join();
-}
-
-bool LossAudit::StopRequested() {
-  absl::MutexLock lock(&mutex_);
-  return stop_requested_;
-}
-
-void LossAudit::Run() {
-  while (true) {
-    {
-      absl::MutexLock lock(&mutex_);
-      if (mutex_.AwaitWithTimeout(absl::Condition(&stop_requested_), kPeriod)) return;
-    }
+  thread_.Start(kPeriod, [this] {
     Audit();
-  }
+    return kPeriod;
+  });
 }
+
+void LossAudit::Stop() { thread_.Stop(); }
 
 void LossAudit::Audit() {
   CompareIntake();
@@ -140,7 +122,7 @@ std::vector<LossAudit::Stretch> LossAudit::TakeStretches() {
 }
 
 void LossAudit::Recount(StreamRecount& recount) {
-  while (!recount.done() && !StopRequested()) {
+  while (!recount.done() && !thread_.stop_requested()) {
     // A turn for each step, so that streams' own reads come in between.
     absl::Notification stepped;
     const bool queued = parts_.history.Run([&recount, &stepped](EventLog& log) {

@@ -10,13 +10,11 @@
 #include <cstdint>
 #include <functional>
 #include <map>
-#include <thread>
 #include <vector>
 
-#include "absl/base/thread_annotations.h"
-#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "server/log/event_log.h"
+#include "server/ops/periodic_thread.h"
 #include "server/rpc/stream_recount.h"
 #include "server/rpc/stream_registry.h"
 #include "server/stream/append_count.h"
@@ -83,8 +81,6 @@ class LossAudit {
     Audited from;
   };
 
-  void Run();
-  bool StopRequested();
   void AuditStreams();
   // The stretches that are to be recounted; those that are too long or empty are dealt with at once.
   std::vector<Stretch> TakeStretches();
@@ -102,9 +98,7 @@ class LossAudit {
   uint64_t intake_mismatch_ = 0;
   uint64_t stream_mismatch_ = 0;
 
-  absl::Mutex mutex_;
-  bool stop_requested_ ABSL_GUARDED_BY(mutex_) = false;
-  std::thread thread_;
+  PeriodicThread thread_;  // last: it uses all of the above
 };
 
 }  // namespace refund_relay

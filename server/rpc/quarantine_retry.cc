@@ -129,7 +129,7 @@ bool QuarantineRetry::Compare(Item& item, EventLog& log) {
   if (duplicate.ok() && *duplicate == Duplicate::kSame) {
     item.result.set_outcome(v1::RETRY_OUTCOME_DUPLICATE);
     context_.quarantine.Discard(item.webhook.quarantine_id,
-                                [self = shared_from_this(), &item](absl::StatusOr<bool> was_there) {
+                                [self = shared_from_this(), &item](const absl::StatusOr<bool>& was_there) {
                                   if (!was_there.ok()) {
                                     Settle(item.result, v1::RETRY_OUTCOME_FAILED, was_there.status().message());
                                   }

@@ -47,11 +47,6 @@ grpc::Status ToGrpcStatus(const absl::Status& status) {
   return grpc::Status(static_cast<grpc::StatusCode>(reasoned.code()), details.message(), details.SerializeAsString());
 }
 
-absl::Status NotBuiltYetError(std::string_view what) {
-  return absl::UnimplementedError(
-      absl::StrCat(absl::string_view(what.data(), what.size()), ": this version of refund-relay does not have it yet"));
-}
-
 absl::Status DrainingError() {
   return WithReason(absl::UnavailableError("the server is shutting down; connect again and resume"), "DRAINING");
 }

@@ -15,9 +15,6 @@ namespace refund_relay {
 // failed log (ABORTED without a reason) and storage that is away become UNAVAILABLE, STORAGE_UNAVAILABLE. Thread-safe.
 grpc::Status ToGrpcStatus(const absl::Status& status);
 
-// UNIMPLEMENTED that names what is asked for too early, for example `CommitPosition` or `start_from: COMMITTED`.
-absl::Status NotBuiltYetError(std::string_view what);
-
 // UNAVAILABLE, DRAINING.
 absl::Status DrainingError();
 

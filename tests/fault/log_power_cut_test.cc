@@ -1,10 +1,8 @@
 // What was answered survives: processes that die between write and sync, and power cuts after them.
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <map>
 #include <memory>
-#include <random>
 #include <string>
 #include <vector>
 
@@ -12,6 +10,7 @@
 #include "server/log/sqlite_event_log.h"
 #include "tests/testing/log_probe.h"
 #include "tests/testing/power_cut_vfs.h"
+#include "tests/testing/random_lives.h"
 #include "tests/testing/temp_dir.h"
 
 namespace refund_relay {
@@ -19,7 +18,7 @@ namespace {
 
 constexpr auto kKeepNothing = [] { return false; };
 constexpr int kRounds = 25;
-constexpr int kLongRounds = 500;  // with REFUND_RELAY_LONG=1, which `./dev test --long` sets
+constexpr int kLongRounds = 500;
 
 class LogPowerCutTest : public ::testing::Test {
  protected:
@@ -97,20 +96,17 @@ TEST_F(LogPowerCutTest, TheFoldersEntriesAreSyncedThoughAnEarlierProcessMadeThem
 // Lives and deaths of one log: each life appends new and old ids and dies at some sync, or at none, while opening or
 // later; after some deaths the power goes too, and the disk keeps a random part of what was not synced.
 TEST_F(LogPowerCutTest, NoAnswerIsEverALieOverRandomLivesAndDeaths) {
-  const char* const asked = std::getenv("REFUND_RELAY_LONG");
-  const int rounds = asked != nullptr && *asked != '\0' ? kLongRounds : kRounds;
+  const int rounds = RoundsOf(kRounds, kLongRounds);
   int acknowledged_in_all = 0;
   int kills = 0;
   for (int seed = 1; seed <= rounds; ++seed) {
     SCOPED_TRACE(absl::StrCat("seed ", seed));
-    std::mt19937 random(static_cast<uint32_t>(seed));
-    const auto below = [&](int n) { return static_cast<int>(random() % static_cast<uint32_t>(n)); };
+    RandomLives lives(vfs_, seed);
     TempDir dir;
     std::map<std::string, uint64_t> acknowledged;
     int next_id = 0;
     for (int life = 0; life < 5; ++life) {
-      const int dies_at = below(8);
-      if (dies_at < 6) vfs_.KillAtWalSync(dies_at);
+      lives.Begin(6);
       auto log = TryOpen(dir.path());
       if (log.ok()) {
         for (const auto& [id, sequence] : acknowledged) {
@@ -125,8 +121,8 @@ TEST_F(LogPowerCutTest, NoAnswerIsEverALieOverRandomLivesAndDeaths) {
         Answers answers;
         std::vector<std::string> ids;
         for (int i = 0; i < 40; ++i) {
-          ids.push_back(absl::StrCat("e", below(3) == 0 ? below(next_id + 1) : next_id++));
-          (*log)->Append(MakeEvent(ids.back(), "n", "c", static_cast<size_t>(below(6000))), answers.Next());
+          ids.push_back(absl::StrCat("e", lives.Below(3) == 0 ? lives.Below(next_id + 1) : next_id++));
+          (*log)->Append(MakeEvent(ids.back(), "n", "c", static_cast<size_t>(lives.Below(6000))), answers.Next());
         }
         const auto outcomes = answers.Wait();
         for (size_t i = 0; i < ids.size(); ++i) {
@@ -140,14 +136,10 @@ TEST_F(LogPowerCutTest, NoAnswerIsEverALieOverRandomLivesAndDeaths) {
           ++acknowledged_in_all;
         }
       }
-      kills += vfs_.killed() ? 1 : 0;
-      if (below(4) != 0) vfs_.Kill();  // else an orderly stop, if it still lives
-      if (log.ok()) log->reset();
-      if (below(2) == 0) {
-        const int keep_percent = below(3) * 50;
-        vfs_.CutPower([&] { return below(100) < keep_percent; });
-      }
-      vfs_.Revive();
+      const bool died = lives.End([&] {
+        if (log.ok()) log->reset();
+      });
+      kills += died ? 1 : 0;
     }
   }
   EXPECT_GT(acknowledged_in_all, rounds) << "too little was answered to prove anything";

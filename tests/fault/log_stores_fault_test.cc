@@ -1,10 +1,8 @@
 // Committed positions and the quarantine under full disks, dying processes and power cuts.
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <map>
 #include <memory>
-#include <random>
 #include <set>
 #include <string>
 #include <thread>
@@ -15,13 +13,14 @@
 #include "server/log/sqlite_event_log.h"
 #include "tests/testing/log_probe.h"
 #include "tests/testing/power_cut_vfs.h"
+#include "tests/testing/random_lives.h"
 #include "tests/testing/temp_dir.h"
 
 namespace refund_relay {
 namespace {
 
 constexpr int kRounds = 25;
-constexpr int kLongRounds = 500;  // with REFUND_RELAY_LONG=1, which `./dev test --long` sets
+constexpr int kLongRounds = 500;
 
 NewQuarantinedWebhook MakeWebhook(const std::string& body) {
   NewQuarantinedWebhook webhook;
@@ -103,22 +102,19 @@ TEST_F(LogStoresFaultTest, AFullDiskChangesNothingAndNoAnswerSaysSo) {
 // Lives and deaths of one log in which webhooks are kept, promoted and positions committed. Whatever dies, each kept
 // webhook is either in quarantine or an event, once, and no acknowledged commit goes back.
 TEST_F(LogStoresFaultTest, NothingIsLostOrDoubledOverRandomLivesAndDeaths) {
-  const char* const asked = std::getenv("REFUND_RELAY_LONG");
-  const int rounds = asked != nullptr && *asked != '\0' ? kLongRounds : kRounds;
+  const int rounds = RoundsOf(kRounds, kLongRounds);
   int acknowledged_in_all = 0;
   int kills = 0;
   for (int seed = 1; seed <= rounds; ++seed) {
     SCOPED_TRACE(absl::StrCat("seed ", seed));
-    std::mt19937 random(static_cast<uint32_t>(seed));
-    const auto below = [&](int n) { return static_cast<int>(random() % static_cast<uint32_t>(n)); };
+    RandomLives lives(vfs_, seed);
     TempDir dir;
     std::set<std::string> added;     // acknowledged as kept
     std::set<std::string> promoted;  // acknowledged as an event
     uint64_t committed = 0;          // acknowledged
     int next = 0;
     for (int life = 0; life < 5; ++life) {
-      const int dies_at = below(10);
-      if (dies_at < 8) vfs_.KillAtWalSync(dies_at);
+      lives.Begin(8);
       auto opened = TryOpen(dir.path());
       if (opened.ok()) {
         SqliteEventLog& log = **opened;
@@ -137,7 +133,7 @@ TEST_F(LogStoresFaultTest, NothingIsLostOrDoubledOverRandomLivesAndDeaths) {
 
         std::vector<std::pair<std::string, std::string>> to_promote(kept.begin(), kept.end());
         for (int i = 0; i < 12; ++i) {
-          const int what = below(3);
+          const int what = lives.Below(3);
           if (what == 0) {
             const std::string body = absl::StrCat("b", next++);
             if (Add(log, body).ok()) {
@@ -162,14 +158,10 @@ TEST_F(LogStoresFaultTest, NothingIsLostOrDoubledOverRandomLivesAndDeaths) {
           }
         }
       }
-      kills += vfs_.killed() ? 1 : 0;
-      if (below(4) != 0) vfs_.Kill();
-      if (opened.ok()) opened->reset();
-      if (below(2) == 0) {
-        const int keep_percent = below(3) * 50;
-        vfs_.CutPower([&] { return below(100) < keep_percent; });
-      }
-      vfs_.Revive();
+      const bool died = lives.End([&] {
+        if (opened.ok()) opened->reset();
+      });
+      kills += died ? 1 : 0;
     }
   }
   EXPECT_GT(acknowledged_in_all, 10 * rounds) << "too little was answered to prove anything";

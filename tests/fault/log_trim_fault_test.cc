@@ -2,10 +2,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <map>
 #include <memory>
-#include <random>
 #include <string>
 #include <vector>
 
@@ -14,13 +12,14 @@
 #include "server/log/sqlite_event_log.h"
 #include "tests/testing/log_probe.h"
 #include "tests/testing/power_cut_vfs.h"
+#include "tests/testing/random_lives.h"
 #include "tests/testing/temp_dir.h"
 
 namespace refund_relay {
 namespace {
 
 constexpr int kRounds = 10;
-constexpr int kLongRounds = 200;  // with REFUND_RELAY_LONG=1, which `./dev test --long` sets
+constexpr int kLongRounds = 200;
 // So many events at the start that a block of the look-up index fills in the middle of the lives and deaths.
 constexpr int kEventsBefore = static_cast<int>(kRefundBlockEvents) - 60;
 
@@ -66,14 +65,12 @@ class LogTrimFaultTest : public ::testing::Test {
 };
 
 TEST_F(LogTrimFaultTest, NoAnswerIsEverALieWhileEventsAreDeleted) {
-  const char* const asked = std::getenv("REFUND_RELAY_LONG");
-  const int rounds = asked != nullptr && *asked != '\0' ? kLongRounds : kRounds;
+  const int rounds = RoundsOf(kRounds, kLongRounds);
   int kills = 0;
   uint64_t trimmed_in_all = 0;
   for (int seed = 1; seed <= rounds; ++seed) {
     SCOPED_TRACE(absl::StrCat("seed ", seed));
-    std::mt19937 random(static_cast<uint32_t>(seed));
-    const auto below = [&](int n) { return static_cast<int>(random() % static_cast<uint32_t>(n)); };
+    RandomLives lives(vfs_, seed);
     TempDir dir;
     acknowledged_.clear();
     first_answered_ = 1;
@@ -86,8 +83,7 @@ TEST_F(LogTrimFaultTest, NoAnswerIsEverALieWhileEventsAreDeleted) {
       for (const auto& outcome : answers.Wait()) ASSERT_TRUE(outcome.ok()) << outcome.status();
     }
     for (int life = 0; life < 6; ++life) {
-      const int dies_at = below(10);
-      if (dies_at < 8) vfs_.KillAtWalSync(dies_at);
+      lives.Begin(8);
       auto log = TryOpen(dir.path());
       if (log.ok()) {
         CheckAnswers(**log);
@@ -96,12 +92,12 @@ TEST_F(LogTrimFaultTest, NoAnswerIsEverALieWhileEventsAreDeleted) {
         std::vector<std::string> ids;
         std::vector<Answer<absl::StatusOr<TrimOutcome>>> trims;
         for (int i = 0; i < 40; ++i) {
-          ids.push_back(absl::StrCat("e", below(3) == 0 ? below(next_id + 1) : next_id++));
-          (*log)->Append(MakeEvent(ids.back(), "n", "c", static_cast<size_t>(below(3000))), answers.Next());
-          if (below(4) != 0) continue;
+          ids.push_back(absl::StrCat("e", lives.Below(3) == 0 ? lives.Below(next_id + 1) : next_id++));
+          (*log)->Append(MakeEvent(ids.back(), "n", "c", static_cast<size_t>(lives.Below(3000))), answers.Next());
+          if (lives.Below(4) != 0) continue;
           TrimRequest request;
           request.stored_before = absl::InfiniteFuture();
-          request.max_events = static_cast<size_t>(1 + below(60));
+          request.max_events = static_cast<size_t>(1 + lives.Below(60));
           (*log)->Trim(request, trims.emplace_back().Callback());
         }
         const auto outcomes = answers.Wait();
@@ -118,14 +114,10 @@ TEST_F(LogTrimFaultTest, NoAnswerIsEverALieWhileEventsAreDeleted) {
           trimmed_in_all += outcome->events.size();
         }
       }
-      kills += vfs_.killed() ? 1 : 0;
-      if (below(4) != 0) vfs_.Kill();
-      if (log.ok()) log->reset();
-      if (below(2) == 0) {
-        const int keep_percent = below(3) * 50;
-        vfs_.CutPower([&] { return below(100) < keep_percent; });
-      }
-      vfs_.Revive();
+      const bool died = lives.End([&] {
+        if (log.ok()) log->reset();
+      });
+      kills += died ? 1 : 0;
     }
   }
   EXPECT_GT(trimmed_in_all, static_cast<uint64_t>(rounds) * 100) << "too little was deleted to prove anything";

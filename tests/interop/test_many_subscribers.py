@@ -1,12 +1,14 @@
 """500 subscribers at once, each with its own filter, each receives exactly its events while 10,000 webhooks arrive."""
 
 import threading
+import time
 import unittest
 
 import webhooks
 from fleet import Fleet
 from load import Load
-from relay import Relay
+from relay import DEADLINE, Relay
+from test_admin_http import metric
 
 SUBSCRIBERS = 500
 WEBHOOKS = 10_000
@@ -64,6 +66,7 @@ class ManySubscribersTest(unittest.TestCase):
             self.assertEqual([], load.failures)
             for reader in readers:
                 reader.join()
+            self.await_audit(relay)
         self.assertEqual(WEBHOOKS, len(load.answers))
         for subscriber in subscribers:
             expected = sorted(
@@ -73,6 +76,22 @@ class ManySubscribersTest(unittest.TestCase):
             self.assertTrue(expected, "a filter that matches nothing would prove nothing")
             self.assertEqual(expected, results.get(subscriber["name"]), subscriber)
 
+
+    def await_audit(self, relay):
+        """Waits until the loss audit has seen all of these streams; it must have found nothing."""
+        passed = SUBSCRIBERS * WEBHOOKS
+        end = time.monotonic() + DEADLINE
+        while True:
+            text = relay.admin_get("/metrics")[2]
+            checked, unchecked = (
+                metric(text, f"refund_relay_loss_audit_{kind}_events_total") for kind in ("checked", "unchecked")
+            )
+            if checked + unchecked >= passed:
+                break
+            self.assertLess(time.monotonic(), end, f"{checked} checked, {unchecked} unchecked of {passed}")
+        self.assertGreater(checked, 0)
+        self.assertEqual(0, metric(text, "refund_relay_loss_audit_mismatch_events"))
+        print(f"audited {checked:.0f} of {checked + unchecked:.0f} events that streams passed")
 
 
 if __name__ == "__main__":

@@ -78,6 +78,10 @@ class RetentionTest(unittest.TestCase):
             answer = webhooks.send(relay, webhooks.webhook(3))
             self.assertEqual(("duplicate", 4), (answer["status"], answer["sequence"]))
             self.assertNotIn(ids[3], event_ids(relay))
+            # There is nothing left that it could be compared with.
+            other = webhooks.webhook(4)
+            other["payload"]["refund"]["amount"] = 123456
+            self.assertEqual({"status": "duplicate", "event_id": ids[4], "sequence": 5}, webhooks.send(relay, other))
 
             # Everything that went after sequence 2, where its position is, is lost to the one who is gone.
             first = self.info(relay).first_sequence
@@ -116,8 +120,8 @@ class RetentionTest(unittest.TestCase):
 
     def test_an_id_is_forgotten_after_the_dedupe_age(self):
         with Relay("--retention_age=1ms", "--dedupe_age=2s") as relay:
-            webhooks.send(relay, webhooks.webhook(0))
             start = time.monotonic()
+            webhooks.send(relay, webhooks.webhook(0))
             seen = set()
 
             def is_accepted_anew():

@@ -72,7 +72,7 @@ void StreamingServer::ChangePolicy(const std::string& json) {
 }
 
 void StreamingServer::CommitAndWait(const std::string& subscriber_name, uint64_t sequence,
-                                    const refundrelay::v1::EventFilter& filter) {
+                                    const refundrelay::v1::EventFilter& filter) const {
   const absl::StatusOr<LogPosition> position = storage_.log->PositionAt(sequence);
   EXPECT_TRUE(position.ok()) << position.status();
   absl::Notification answered;

@@ -42,9 +42,9 @@ class StreamingServer {
   // Stops all but the log, which goes on elsewhere. Then only the destructor may be called.
   Storage StopAndTakeStorage();
 
-  EventLog& log() { return *storage_.log; }
+  EventLog& log() const { return *storage_.log; }
   Storage& storage() { return storage_; }
-  PositionStore& positions() { return *storage_.positions; }
+  PositionStore& positions() const { return *storage_.positions; }
   FanOut& fan_out() { return fan_out_; }
   StreamRegistry& streams() { return streams_; }
   RpcMetrics& metrics() { return metrics_; }
@@ -56,7 +56,7 @@ class StreamingServer {
   void ChangePolicy(const std::string& json);
   // Commits the position at `sequence` under a name.
   void CommitAndWait(const std::string& subscriber_name, uint64_t sequence,
-                     const refundrelay::v1::EventFilter& filter = {});
+                     const refundrelay::v1::EventFilter& filter = {}) const;
   // Streams that ended leave the registry in their own time: waits until `count` are there.
   void AwaitOpenStreams(size_t count);
   // The value of one series; fails the test when it is not there.

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "server/log/retention.h"
 #include "server/log/sqlite_schema.h"
 #include "tests/testing/log_probe.h"
 #include "tests/testing/manual_clock.h"
@@ -211,6 +212,19 @@ TEST_F(SqliteEventLogTest, ADamagedEventIsDeletedWithTheNextThatIsWhole) {
   EXPECT_EQ(outcome->events.size(), 2u);
   EXPECT_EQ(log->Info().first_sequence, 5u);
   EXPECT_EQ(*log->PositionAt(4), (LogPosition{4, EventHash("e4")}));
+}
+
+TEST_F(SqliteEventLogTest, ADamagedTimeDoesNotStopRetention) {
+  OpenLogWith(3).reset();
+  RunSql("UPDATE events SET stored_at = 9000000000000000 WHERE sequence = 1");
+  const auto log = OpenLog();
+  clock_.Advance(absl::Hours(2));
+  ASSERT_TRUE(AppendAndWait(*log, MakeEvent("e4")).ok());
+  Retention::Options options;
+  options.age = absl::Hours(1);
+  options.clock = &clock_;
+  Retention(*log, options).RunOnce();
+  EXPECT_EQ(log->Info().first_sequence, 4u);
 }
 
 TEST_F(SqliteEventLogTest, ATrimThatMeetsDamageFailsAloneAndWebhooksGoOn) {

@@ -48,7 +48,7 @@ TEST(PositionCheckTest, PositionsOfTheLogBeforeTheRestoreAreTakenUpToTheBackup) 
   EXPECT_EQ(ReasonText(ResolvePosition(log, At("old", 3, EventHash("e2"))).status()), "POSITION_MISMATCH");
   for (const auto& position : {At("old", 4), At("older", 2), At("", 0)}) {
     const absl::Status status = ResolvePosition(log, position).status();
-    EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+    ASSERT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
     EXPECT_EQ(ReasonOf(status)->reason(), "LOG_ID_CHANGED");
     EXPECT_EQ(ReasonOf(status)->metadata().at("restored_from"), R"({"log_id":"old","last_sequence":"3"})");
   }

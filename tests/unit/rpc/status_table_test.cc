@@ -61,12 +61,6 @@ TEST(StatusTableTest, ViolationsNameEveryField) {
   EXPECT_EQ(bad_request.field_violations(1).field(), "start");
 }
 
-TEST(StatusTableTest, WhatIsNotBuiltYetIsNamed) {
-  const grpc::Status status = ToGrpcStatus(NotBuiltYetError("start_from: COMMITTED"));
-  EXPECT_EQ(status.error_code(), grpc::StatusCode::UNIMPLEMENTED);
-  EXPECT_EQ(status.error_message().find("start_from: COMMITTED"), 0u);
-}
-
 TEST(StatusTableTest, OkIsOk) { EXPECT_TRUE(ToGrpcStatus(absl::OkStatus()).ok()); }
 
 }  // namespace

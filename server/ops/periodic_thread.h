@@ -1,0 +1,42 @@
+// PeriodicThread: a thread that does the same thing again and again, with rests in between, until it is stopped.
+#ifndef REFUND_RELAY_SERVER_OPS_PERIODIC_THREAD_H_
+#define REFUND_RELAY_SERVER_OPS_PERIODIC_THREAD_H_
+
+#include <functional>
+#include <thread>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+
+namespace refund_relay {
+
+// `Start` and `Stop` belong to one thread; `stop_requested` is thread-safe.
+class PeriodicThread {
+ public:
+  PeriodicThread() = default;
+  // Stops. An owner whose other members the thread uses declares it last.
+  ~PeriodicThread() { Stop(); }
+  PeriodicThread(const PeriodicThread&) = delete;
+  PeriodicThread& operator=(const PeriodicThread&) = delete;
+
+  // Rests for `first_rest`, then calls `run_once` again and again, each time resting for as long as it says.
+  void Start(absl::Duration first_rest, std::function<absl::Duration()> run_once);
+
+  // Ends the thread: a rest at once, a run when it returns. May be called again, and without Start.
+  void Stop() ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // For runs that take long: whether they should end early.
+  bool stop_requested() ABSL_LOCKS_EXCLUDED(mutex_);
+
+ private:
+  void Run(absl::Duration rest, const std::function<absl::Duration()>& run_once) ABSL_LOCKS_EXCLUDED(mutex_);
+
+  absl::Mutex mutex_;
+  bool stop_requested_ ABSL_GUARDED_BY(mutex_) = false;
+  std::thread thread_;
+};
+
+}  // namespace refund_relay
+
+#endif  // REFUND_RELAY_SERVER_OPS_PERIODIC_THREAD_H_
