@@ -97,7 +97,7 @@ TEST_F(LogTrimFaultTest, NoAnswerIsEverALieWhileEventsAreDeleted) {
           if (lives.Below(4) != 0) continue;
           TrimRequest request;
           request.stored_before = absl::InfiniteFuture();
-          request.max_events = static_cast<size_t>(1 + lives.Below(60));
+          request.max_events = 1 + static_cast<size_t>(lives.Below(60));
           (*log)->Trim(request, trims.emplace_back().Callback());
         }
         const auto outcomes = answers.Wait();

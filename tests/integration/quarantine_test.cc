@@ -94,7 +94,7 @@ class QuarantineTest : public ::testing::TestWithParam<std::string> {
     ASSERT_TRUE(AppendAndWait(server_->log(), std::move(event)).ok());
   }
 
-  v1::ListQuarantinedWebhooksResponse List(v1::ListQuarantinedWebhooksRequest request = {}) {
+  v1::ListQuarantinedWebhooksResponse List(const v1::ListQuarantinedWebhooksRequest& request = {}) {
     grpc::ClientContext context;
     v1::ListQuarantinedWebhooksResponse response;
     const grpc::Status status = stub_->ListQuarantinedWebhooks(&context, request, &response);

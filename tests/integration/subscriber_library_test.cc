@@ -159,7 +159,7 @@ TEST_F(SubscriberLibraryTest, AHandlerThatIsSlowAndSteadyKeepsItsStream) {
   constexpr uint64_t kEvents = 14000;    // of 2 KiB
   constexpr uint64_t kSlowFrom = 10000;  // what is read fast before makes gRPC widen a window that it may widen
   // One batch being handled, one under way, what gRPC takes ahead, and what the server's side holds: 256 KiB each.
-  constexpr int64_t kMostAhead = 4 * (256 / 2);
+  constexpr int64_t kMostAhead = int64_t{4} * (256 / 2);
   StreamingServer::Options server_options;
   server_options.stored = MakeLargeEvents(kEvents, 2 << 10);
   server_options.grpc.write_stall_timeout = absl::Seconds(1);
