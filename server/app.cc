@@ -51,6 +51,8 @@ App::App(Config config)
       fan_out_({.window_bytes = config_.live_window_bytes}),
       rpc_metrics_(std::make_shared<RpcMetrics>(metrics_.registry(), fan_out_, streams_, Clock::System())),
       watcher_(std::make_unique<FileWatcher>()) {
+  grpc_tls_ =
+      MakeTlsStore("grpc", {config_.grpc_tls_cert_file, config_.grpc_tls_key_file, config_.grpc_tls_client_ca_file});
   metrics_.Add(rpc_metrics_);
 }
 
@@ -68,8 +70,8 @@ absl::Status App::Start() {
     Log(LogLevel::kWarning, "the limit of open files could not be raised", {{"error", limit.status()}});
   }
   // The admin port comes first: probes must find it while a long log is opened.
-  for (const auto step :
-       {&App::LoadCredentials, &App::StartAdmin, &App::OpenLog, &App::StartGrpc, &App::StartIngress}) {
+  for (const auto step : {&App::LoadCredentials, &App::LoadCertificates, &App::StartAdmin, &App::OpenLog,
+                          &App::StartGrpc, &App::StartIngress}) {
     if (StopRequested()) return absl::CancelledError("a stop was asked for while starting");
     if (absl::Status status = (this->*step)(); !status.ok()) return status;
   }
@@ -116,6 +118,24 @@ void App::OnCredentialFile(const std::string& path, const absl::StatusOr<std::st
     return;
   }
   ops_metrics_.FileLoaded(path, credentials_.Update(path, *content).ok());
+}
+
+std::unique_ptr<TlsStore> App::MakeTlsStore(const std::string& door, TlsFiles files) {
+  if (!files.enabled()) return nullptr;
+  return std::make_unique<TlsStore>(
+      door, std::move(files),
+      TlsStore::Report{
+          [this](const std::string& file, bool successful) { ops_metrics_.FileLoaded(file, successful); },
+          [this](const std::string& cert, absl::Time expiry) { ops_metrics_.CertificateExpiry(cert, expiry); }});
+}
+
+absl::Status App::LoadCertificates() {
+  for (TlsStore* const store : {grpc_tls_.get()}) {
+    if (store == nullptr) continue;
+    if (absl::Status status = store->Load(); !status.ok()) return status;
+    store->Watch(*watcher_);
+  }
+  return absl::OkStatus();
 }
 
 absl::Status App::StartAdmin() {
@@ -236,12 +256,13 @@ absl::Status App::StartGrpc() {
       config_.max_stream_age == absl::ZeroDuration() ? absl::InfiniteDuration() : config_.max_stream_age;
   options.server_instance = instance_;
   options.server_version = std::string(Version());
+  options.tls = grpc_tls_.get();
   auto server =
       GrpcServer::Start(options, {*storage_.log, *storage_.positions, *storage_.quarantine, fan_out_, *history_,
                                   promotions_, streams_, *rpc_metrics_, Clock::System(), ParseWebhook});
   if (!server.ok()) return server.status();
   grpc_ = *std::move(server);
-  liveness_.SetAddress({config_.grpc_address.host, static_cast<uint16_t>(grpc_->port())});
+  liveness_.SetAddress({config_.grpc_address.host, static_cast<uint16_t>(grpc_->port())}, grpc_tls_ != nullptr);
   return absl::OkStatus();
 }
 

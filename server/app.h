@@ -23,6 +23,7 @@
 #include "server/ops/grpc_liveness.h"
 #include "server/ops/metrics.h"
 #include "server/ops/ops_metrics.h"
+#include "server/ops/tls_store.h"
 #include "server/rpc/expired_events.h"
 #include "server/rpc/grpc_server.h"
 #include "server/rpc/loss_audit.h"
@@ -59,6 +60,8 @@ class App {
 
   absl::Status LoadCredentials();
   absl::Status LoadCredentialFile(const std::string& path);
+  absl::Status LoadCertificates();
+  std::unique_ptr<TlsStore> MakeTlsStore(const std::string& door, TlsFiles files);
   absl::Status StartAdmin();
   absl::Status OpenLog();
   void StartRetention();
@@ -91,6 +94,7 @@ class App {
   LogMetrics log_metrics_;
   IngressMetrics ingress_metrics_;
   CredentialStore credentials_;
+  std::unique_ptr<TlsStore> grpc_tls_;  // null: plain text
   FanOut fan_out_;
   StreamRegistry streams_;
   std::shared_ptr<RpcMetrics> rpc_metrics_;

@@ -101,6 +101,16 @@ class ConfigReader {
   std::vector<std::string> problems_;
 };
 
+// A door's certificate and key come together.
+void CheckTlsPair(const std::string& door, const std::string& cert_file, const std::string& key_file,
+                  ConfigReader& reader) {
+  if (cert_file.empty() == key_file.empty()) return;
+  const std::string given = absl::StrCat("--", door, "_tls_", cert_file.empty() ? "key" : "cert", "_file");
+  const std::string missing = absl::StrCat("--", door, "_tls_", cert_file.empty() ? "cert" : "key", "_file");
+  reader.Wrong(absl::StrCat(missing, ": not set; TLS needs a certificate and its key, so give it beside ", given,
+                            ", or leave both out"));
+}
+
 // What no flag can tell by itself.
 void CheckTogether(Config& config, ConfigReader& reader) {
   if (config.webhook_secret_files.empty() && config.webhook_basic_files.empty()) {
@@ -126,10 +136,20 @@ void CheckTogether(Config& config, ConfigReader& reader) {
   if (config.backup_interval == absl::ZeroDuration() && !config.backup_dir.empty()) {
     config.warnings.emplace_back("--backup_dir has no effect without --backup_interval");
   }
-  if (!config.grpc_address.IsLoopback() && !config.allow_insecure_grpc) {
+  CheckTlsPair("grpc", config.grpc_tls_cert_file, config.grpc_tls_key_file, reader);
+  if (!config.grpc_tls_client_ca_file.empty() && config.grpc_tls_cert_file.empty()) {
+    reader.Wrong(
+        "--grpc_tls_client_ca_file: client certificates need TLS; give --grpc_tls_cert_file and --grpc_tls_key_file "
+        "too");
+  }
+  if (!config.grpc_tls_cert_file.empty() && config.allow_insecure_grpc) {
+    config.warnings.emplace_back("--allow_insecure_grpc has no effect with --grpc_tls_cert_file: gRPC speaks TLS only");
+  }
+  if (!config.grpc_address.IsLoopback() && config.grpc_tls_cert_file.empty() && !config.allow_insecure_grpc) {
     reader.Wrong(absl::StrCat("--grpc_address: ", config.grpc_address.ToString(),
-                              " is reached by other machines, and gRPC is plain text without authentication; listen on "
-                              "127.0.0.1, or accept that with --allow_insecure_grpc"));
+                              " is reached by other machines, and gRPC is plain text without authentication; give "
+                              "--grpc_tls_cert_file and --grpc_tls_key_file, listen on 127.0.0.1, or accept that with "
+                              "--allow_insecure_grpc"));
   }
 }
 
@@ -141,7 +161,7 @@ std::string HelpText() {
       "       refund-relay backup --help    takes a backup beside a running server\n\n"
       "Each flag can also be set in the environment, --data_dir as REFUND_RELAY_DATA_DIR; the command line wins.\n"
       "Booleans: --name or --noname. Exit codes: 0 stopped in order, 1 failed, 2 wrong flags, 3 stopped at once by a\n"
-      "second signal. SIGTERM or SIGINT stops it in order; SIGHUP reads the files with credentials again at once.\n\n"
+      "second signal. SIGTERM or SIGINT stops it in order; SIGHUP reads credentials and certificates again at once.\n\n"
       "Flags, with their defaults:\n";
   const Config defaults;
   for (const auto& flag : ConfigFlags()) {

@@ -55,6 +55,11 @@ struct Config {
   bool grpc_reflection = true;
   bool allow_insecure_grpc = false;
 
+  // A certificate has its key; clients' authorities come with a certificate. Empty: plain text.
+  std::string grpc_tls_cert_file;
+  std::string grpc_tls_key_file;
+  std::string grpc_tls_client_ca_file;
+
   absl::Duration drain_delay = absl::Seconds(5);
   absl::Duration drain_timeout = absl::Seconds(20);
   LogLevel log_level = LogLevel::kInfo;

@@ -56,6 +56,18 @@ ConfigFlag Files(std::string name, std::vector<std::string> Config::* field, std
           .show = [field](const Config& config) { return absl::StrJoin(config.*field, ","); }};
 }
 
+ConfigFlag File(std::string name, std::string Config::* field, std::string help) {
+  return {.name = std::move(name),
+          .help = std::move(help),
+          .accepts = "a path",
+          .set =
+              [field](const std::string& text, Config& config) {
+                config.*field = text;
+                return !text.empty();
+              },
+          .show = [field](const Config& config) { return config.*field; }};
+}
+
 template <typename T>
 ConfigFlag Number(const std::string& name, T Config::* field, T low, T high, const std::string& help) {
   return {.name = name,
@@ -133,7 +145,7 @@ std::vector<ConfigFlag> MakeFlags() {
   return {
       Address("http_address", &Config::http_address, "Where webhooks come in: POST /webhooks/refund."),
       Address("grpc_address", &Config::grpc_address,
-              "Where subscribers come in. Off loopback it needs --allow_insecure_grpc."),
+              "Where subscribers come in. Off loopback it needs TLS, or --allow_insecure_grpc."),
       Address("admin_address", &Config::admin_address, "Where /livez, /readyz and /metrics are served."),
       {.name = "data_dir",
        .help = "The folder that holds the log; created if missing. One server at a time.",
@@ -202,6 +214,13 @@ std::vector<ConfigFlag> MakeFlags() {
       Bool("grpc_reflection", &Config::grpc_reflection, "Serve gRPC server reflection."),
       Bool("allow_insecure_grpc", &Config::allow_insecure_grpc,
            "Serve gRPC in plain text on an address that other machines reach."),
+      File("grpc_tls_cert_file", &Config::grpc_tls_cert_file,
+           "The PEM certificate of --grpc_address, with its chain: gRPC speaks TLS. Read again when it changes."),
+      File("grpc_tls_key_file", &Config::grpc_tls_key_file,
+           "The PEM key of --grpc_tls_cert_file. Read again when it changes."),
+      File("grpc_tls_client_ca_file", &Config::grpc_tls_client_ca_file,
+           "PEM certificates of authorities: subscribers must show a certificate of one of them. Read again when it "
+           "changes."),
       Time("drain_delay", &Config::drain_delay, absl::ZeroDuration(), absl::Minutes(10),
            "On SIGTERM: how long to go on serving, not ready, while load balancers take notice."),
       Time("drain_timeout", &Config::drain_timeout, positive, absl::Minutes(10),

@@ -8,12 +8,14 @@
 #include "CLI/App.hpp"
 #include "absl/time/time.h"
 #include "client/refundctl/output_format.h"
+#include "refund_relay/channel.h"
 
 namespace refund_relay {
 
 // Filled by the parser before a command runs.
 struct GlobalOptions {
   std::string address = "127.0.0.1:50051";
+  ChannelOptions channel;  // checked
   OutputFormat output = OutputFormat::kText;
   absl::Duration timeout = absl::Seconds(10);
 };

@@ -1,5 +1,6 @@
 #include "client/refundctl/command_line.h"
 
+#include <iostream>
 #include <map>
 #include <string>
 
@@ -15,6 +16,33 @@
 #include "client/refundctl/value_text.h"
 
 namespace refund_relay {
+namespace {
+
+void AddTlsOptions(CLI::App& app, ChannelOptions* channel) {
+  constexpr char kGroup[] = "TLS";
+  app.add_flag("--tls", channel->tls, "Speak TLS and trust the system's authorities; --ca_file implies it")
+      ->group(kGroup);
+  app.add_option("--ca_file,--ca-file", channel->ca_file,
+                 "Speak TLS and trust these authorities only (PEM); for send, where its URL is https")
+      ->type_name("FILE")
+      ->group(kGroup);
+  app.add_option("--cert_file,--cert-file", channel->cert_file, "Our certificate, for mutual TLS (PEM)")
+      ->type_name("FILE")
+      ->group(kGroup);
+  app.add_option("--key_file,--key-file", channel->key_file, "The key of --cert_file (PEM)")
+      ->type_name("FILE")
+      ->group(kGroup);
+  app.add_option("--server_name,--server-name", channel->server_name,
+                 "What the server's certificate must name, if that is not the address")
+      ->type_name("NAME")
+      ->group(kGroup);
+  app.add_option("--token_file,--token-file", channel->token_file,
+                 "A bearer token to send with each call; over TLS only")
+      ->type_name("FILE")
+      ->group(kGroup);
+}
+
+}  // namespace
 
 int RunCommandLine(int argc, const char* const* argv) {
   GlobalOptions global;
@@ -31,11 +59,12 @@ int RunCommandLine(int argc, const char* const* argv) {
   });
   app.fallthrough();             // global options may stand after the command
   app.require_subcommand(0, 1);  // none is told below, in words of ours; a wrong one by its name
-  app.add_option("--address", global.address, "The server's gRPC address; without TLS for now")
+  app.add_option("--address", global.address, "The server's gRPC address")
       ->type_name("HOST:PORT")
       ->envname("REFUND_RELAY_ADDRESS")
       ->capture_default_str()
       ->check(CheckAddress);
+  AddTlsOptions(app, &global.channel);
   std::string output = "text";
   app.add_option("--output", output,
                  "text for people, json for programs: one JSON object a line, 64-bit numbers as "
@@ -69,6 +98,10 @@ int RunCommandLine(int argc, const char* const* argv) {
   }
   global.output = output == "json" ? OutputFormat::kJson : OutputFormat::kText;
   global.timeout = ParsePositiveDuration(timeout).value();
+  if (const absl::Status status = CheckChannelOptions(global.channel); !status.ok()) {
+    std::cerr << "refundctl: " << status.message() << "\n";
+    return status.code() == absl::StatusCode::kInvalidArgument ? kExitUsage : kExitLocal;
+  }
   return run();
 }
 

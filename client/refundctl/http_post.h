@@ -13,15 +13,16 @@
 
 namespace refund_relay {
 
-// An `http://host[:port]/path` URL in parts.
+// An `http://host[:port]/path` or `https://` URL in parts.
 struct HttpUrl {
+  bool tls = false;
   std::string host;  // Without the brackets of an IPv6 address.
   std::string port;
   std::string authority;  // As the Host header carries it.
   std::string target;     // Path and query.
 };
 
-// - INVALID_ARGUMENT: not of that form; https is not supported yet. Pure.
+// - INVALID_ARGUMENT: not of that form. Pure.
 absl::StatusOr<HttpUrl> ParseHttpUrl(std::string_view text);
 
 struct HttpAnswer {
@@ -30,19 +31,25 @@ struct HttpAnswer {
   std::string body;
 };
 
+// How an https server is known. It must show a certificate that names it.
+struct HttpTls {
+  std::string ca_file;      // PEM; empty: the system's authorities
+  std::string server_name;  // what the certificate must name; empty: the URL's host
+};
+
 // Posts `body` with `headers` beside Host, User-Agent and Content-Length. Blocks for `timeout` at most, name lookup
-// aside.
+// aside. INVALID_ARGUMENT: `tls.ca_file` cannot be used.
 // - FAILED_PRECONDITION: nothing listens there, so nothing was sent. UNAVAILABLE: no connection for another reason, or
 //   it broke. DEADLINE_EXCEEDED: no whole answer in time.
 absl::StatusOr<HttpAnswer> HttpPost(const HttpUrl& url, const std::vector<std::pair<std::string, std::string>>& headers,
-                                    const std::string& body, absl::Duration timeout);
+                                    const std::string& body, absl::Duration timeout, const HttpTls& tls = {});
 
 // The same, but tries again while nothing listens there, until `timeout` has passed: for a server that is just
 // starting. Never sends twice. `on_refused` is called once, after the first refusal.
 absl::StatusOr<HttpAnswer> HttpPostOnceItListens(const HttpUrl& url,
                                                  const std::vector<std::pair<std::string, std::string>>& headers,
                                                  const std::string& body, absl::Duration timeout,
-                                                 const std::function<void()>& on_refused);
+                                                 const std::function<void()>& on_refused, const HttpTls& tls = {});
 
 }  // namespace refund_relay
 

@@ -94,10 +94,13 @@ int RunSend(const SendFlags& flags, const GlobalOptions& global) {
   const auto headers = HeadersOf(flags, *body);
   if (!headers.ok()) return FailLocally(notices, headers.status());
   const HttpUrl url = ParseHttpUrl(flags.url).value();
-  const auto answer = HttpPostOnceItListens(url, *headers, *body, global.timeout, [&] {
-    notices.Notice("waiting", absl::StrCat("nothing listens at ", url.authority, " yet; trying again for ",
-                                           absl::FormatDuration(global.timeout)));
-  });
+  const auto answer = HttpPostOnceItListens(
+      url, *headers, *body, global.timeout,
+      [&] {
+        notices.Notice("waiting", absl::StrCat("nothing listens at ", url.authority, " yet; trying again for ",
+                                               absl::FormatDuration(global.timeout)));
+      },
+      HttpTls{global.channel.ca_file, global.channel.server_name});
   if (!answer.ok()) {
     notices.Notice("error", absl::StrCat("error: ", Text(answer.status())));
     return kExitUnreachable;
@@ -135,7 +138,8 @@ void AddSendCommand(CLI::App& app, const GlobalOptions& global, CommandRun* run)
       "While nothing listens at the URL, send tries again until --timeout is over: the server may be starting.\n\n"
       "Example:\n"
       "  refundctl send --sample=pass --unique --secret-file=webhook.secret\n"
-      "  refundctl send body.json --secret-file=webhook.secret --url=http://127.0.0.1:8080/webhooks/refund");
+      "  refundctl send body.json --secret-file=webhook.secret --url=https://relay.example/webhooks/refund "
+      "--ca_file=ca.pem");
   send->callback([flags, &global, run] {
     if (flags->file.empty() == flags->sample.empty()) {
       throw CLI::ValidationError("send", "say what to send: a FILE (- is stdin) or --sample=NAME");

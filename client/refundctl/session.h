@@ -27,7 +27,7 @@ class Session {
  public:
   // `global` outlives it.
   explicit Session(const GlobalOptions& global, Command command = Command::kOther)
-      : Session(global, command, MakeChannel(global.address)) {}
+      : Session(global, command, MakeChannel(global.address, global.channel).value()) {}
 
   // One call, which blocks for --timeout at most. Returns kExitOk with `*response` filled, or prints the error and
   // returns its exit code.

@@ -139,7 +139,7 @@ int RunTail(const TailFlags& flags, const GlobalOptions& global) {
   SignalWatcher signals;  // before gRPC starts its threads
   EventPrinter events(std::cout, global.output);
   NoticePrinter notices(std::cerr, global.output, Command::kTail);
-  const auto channel = MakeChannel(global.address);
+  const auto channel = MakeChannel(global.address, global.channel).value();
   SubscriberOptions options;
   options.request = RequestOf(flags);
   options.keep_reconnecting = !flags.no_follow;

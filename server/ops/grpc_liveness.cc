@@ -2,6 +2,8 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <openssl/bio.h>
+#include <openssl/ssl.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -27,6 +29,7 @@ constexpr std::string_view kPreface("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\
 constexpr size_t kFrameHeaderBytes = 9;
 constexpr size_t kFrameTypeAt = 3;
 constexpr char kSettingsFrame = 4;
+constexpr char kTlsHandshakeRecord = 22;  // RFC 8446; an alert would be 21
 
 struct SocketAddress {
   sockaddr_storage storage{};
@@ -60,6 +63,23 @@ absl::Status PortError(const ListenAddress& address, std::string_view what, int 
   return PortError(address, absl::StrCat(std::string(what), ": ", std::generic_category().message(error)));
 }
 
+// What a TLS client sends first.
+std::string ClientHello() {
+  SSL_CTX* const context = SSL_CTX_new(TLS_client_method());
+  SSL* const client = SSL_new(context);
+  BIO* const out = BIO_new(BIO_s_mem());
+  SSL_set_bio(client, BIO_new(BIO_s_mem()), out);  // owned by `client`
+  const unsigned char h2[] = {2, 'h', '2'};
+  SSL_set_alpn_protos(client, h2, sizeof(h2));
+  SSL_connect(client);  // stops where it would read
+  char* bytes = nullptr;
+  const auto size = BIO_get_mem_data(out, &bytes);  // NOLINT: a macro with a C cast
+  std::string hello(bytes, static_cast<size_t>(size));
+  SSL_free(client);
+  SSL_CTX_free(context);
+  return hello;
+}
+
 // Waits until `socket` is ready for `events`; false once `deadline` has passed.
 bool Await(int socket, short events, SteadyTime deadline) {  // NOLINT(google-runtime-int): poll's own type
   while (true) {
@@ -72,7 +92,7 @@ bool Await(int socket, short events, SteadyTime deadline) {  // NOLINT(google-ru
 
 }  // namespace
 
-absl::Status CheckGrpcPort(const ListenAddress& address, absl::Duration timeout) {
+absl::Status CheckGrpcPort(const ListenAddress& address, absl::Duration timeout, bool tls) {
   const auto deadline = std::chrono::steady_clock::now() + absl::ToChronoNanoseconds(timeout);
   const SocketAddress peer = Reachable(address);
   const int connection = socket(peer.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -88,18 +108,23 @@ absl::Status CheckGrpcPort(const ListenAddress& address, absl::Duration timeout)
       return PortError(address, "takes no connection", error);
     }
   }
-  // The preface fits into the empty send buffer of a new connection.
-  if (send(connection, kPreface.data(), kPreface.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(kPreface.size())) {
+  // Either fits into the empty send buffer of a new connection.
+  const std::string first = tls ? ClientHello() : std::string(kPreface);
+  if (send(connection, first.data(), first.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(first.size())) {
     return PortError(address, "takes no bytes", errno);
   }
   char header[kFrameHeaderBytes];
+  const size_t wanted = tls ? 1 : sizeof(header);
   size_t filled = 0;
-  while (filled < sizeof(header)) {
+  while (filled < wanted) {
     if (!Await(connection, POLLIN, deadline)) return PortError(address, "accepts connections but does not answer");
-    const ssize_t got = recv(connection, header + filled, sizeof(header) - filled, 0);
+    const ssize_t got = recv(connection, header + filled, wanted - filled, 0);
     if (got == 0) return PortError(address, "closes connections without an answer");
     if (got < 0 && errno != EAGAIN && errno != EINTR) return PortError(address, "breaks connections", errno);
     filled += static_cast<size_t>(std::max<ssize_t>(got, 0));
+  }
+  if (tls) {
+    return header[0] == kTlsHandshakeRecord ? absl::OkStatus() : PortError(address, "refuses a TLS handshake");
   }
   if (header[kFrameTypeAt] != kSettingsFrame) return PortError(address, "does not speak HTTP/2");
   return absl::OkStatus();
@@ -115,8 +140,9 @@ GrpcLiveness::~GrpcLiveness() {
   thread_.join();
 }
 
-void GrpcLiveness::SetAddress(ListenAddress address) {
+void GrpcLiveness::SetAddress(ListenAddress address, bool tls) {
   absl::MutexLock lock(&mutex_);
+  tls_ = tls;
   address_ = std::move(address);
 }
 
@@ -134,18 +160,20 @@ void GrpcLiveness::Check(Done done) {
 void GrpcLiveness::Run() {
   while (true) {
     std::optional<ListenAddress> address;
+    bool tls = false;
     bool stopping = false;
     {
       absl::MutexLock lock(&mutex_);
       mutex_.Await(absl::Condition(this, &GrpcLiveness::WorkWaits));
       address = address_;
+      tls = tls_;
       stopping = stopping_;
     }
     absl::Status status;
     if (stopping) {
       status = absl::CancelledError("the server is stopping");
     } else if (address.has_value()) {
-      status = CheckGrpcPort(*address, timeout_);
+      status = CheckGrpcPort(*address, timeout_, tls);
     }
     std::vector<Done> answered;
     {

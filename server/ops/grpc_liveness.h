@@ -20,8 +20,10 @@ namespace refund_relay {
 // frame back within `timeout`, connection included. Blocks for up to `timeout`. No RPC: a server whose accept loop
 // ended, or whose queue threads are stuck, fails; one that waits for storage does not.
 //
+// With `tls` it sends a ClientHello instead, and wants the first bytes of a TLS handshake: it needs no certificate.
+//
 // UNAVAILABLE tells what was wrong. A wildcard address is reached through loopback.
-absl::Status CheckGrpcPort(const ListenAddress& address, absl::Duration timeout);
+absl::Status CheckGrpcPort(const ListenAddress& address, absl::Duration timeout, bool tls = false);
 
 // Runs that check on a thread of its own, for `/livez`. Thread-safe, but for the destructor, which joins the thread.
 class GrpcLiveness {
@@ -38,7 +40,7 @@ class GrpcLiveness {
   GrpcLiveness& operator=(const GrpcLiveness&) = delete;
 
   // What to check. Until it is called the server is starting, and every check is OK: a restart would not help.
-  void SetAddress(ListenAddress address);
+  void SetAddress(ListenAddress address, bool tls = false);
 
   // Calls `done` exactly once, with the result of a check that ends after this call; RESOURCE_EXHAUSTED at once if too
   // many wait. Does not block. `done` runs on the thread of the check or on the caller's and must be quick.
@@ -53,6 +55,7 @@ class GrpcLiveness {
 
   absl::Mutex mutex_;
   std::optional<ListenAddress> address_ ABSL_GUARDED_BY(mutex_);
+  bool tls_ ABSL_GUARDED_BY(mutex_) = false;
   std::vector<Done> waiting_ ABSL_GUARDED_BY(mutex_);  // they share the check that runs
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
 

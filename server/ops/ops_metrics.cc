@@ -8,7 +8,11 @@ OpsMetrics::OpsMetrics(prometheus::Registry& registry)
     : last_reload_successful_(prometheus::BuildGauge()
                                   .Name("refund_relay_config_last_reload_successful")
                                   .Help("1 while the newest content of a watched file is the one in use, else 0.")
-                                  .Register(registry)) {
+                                  .Register(registry)),
+      certificate_expiry_(prometheus::BuildGauge()
+                              .Name("refund_relay_certificate_expiry_timestamp_seconds")
+                              .Help("When the first certificate of a file in use expires.")
+                              .Register(registry)) {
   prometheus::BuildGauge()
       .Name("refund_relay_build_info")
       .Help("Always 1; its labels tell what runs.")
@@ -19,6 +23,10 @@ OpsMetrics::OpsMetrics(prometheus::Registry& registry)
 
 void OpsMetrics::FileLoaded(const std::string& file, bool successful) {
   last_reload_successful_.Add({{"file", file}}).Set(successful ? 1 : 0);
+}
+
+void OpsMetrics::CertificateExpiry(const std::string& cert, absl::Time expiry) {
+  certificate_expiry_.Add({{"cert", cert}}).Set(absl::ToDoubleSeconds(expiry - absl::UnixEpoch()));
 }
 
 }  // namespace refund_relay

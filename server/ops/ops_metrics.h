@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "absl/time/time.h"
 #include "prometheus/family.h"
 #include "prometheus/gauge.h"
 #include "prometheus/registry.h"
@@ -20,8 +21,12 @@ class OpsMetrics {
   // its path. Call it at start too, so that the series exists before anything fails.
   void FileLoaded(const std::string& file, bool successful);
 
+  // `certificate_expiry_timestamp_seconds{cert}`: when the certificate in use expires. `cert` names the door.
+  void CertificateExpiry(const std::string& cert, absl::Time expiry);
+
  private:
   prometheus::Family<prometheus::Gauge>& last_reload_successful_;
+  prometheus::Family<prometheus::Gauge>& certificate_expiry_;
 };
 
 }  // namespace refund_relay

@@ -18,6 +18,7 @@
 #include "server/rpc/event_service.h"
 #include "server/rpc/queue_thread.h"
 #include "server/rpc/subscribe_call.h"
+#include "server/rpc/tls_credentials.h"
 #include "server/rpc/unary_methods.h"
 
 namespace refund_relay {
@@ -25,6 +26,8 @@ namespace {
 
 // Time-outs and limits of connections; docs/adr/0006-completion-queue-grpc.md says why these.
 constexpr absl::Duration kKeepaliveTime = absl::Seconds(30);
+// From accept to the end of TLS and of HTTP/2's settings; gRPC would wait for two minutes.
+constexpr absl::Duration kHandshakeTimeout = absl::Seconds(10);
 constexpr absl::Duration kKeepaliveTimeout = absl::Seconds(10);
 constexpr absl::Duration kShortestPingInterval = absl::Seconds(10);
 constexpr int kMaxStreamsPerConnection = 1000;
@@ -71,7 +74,9 @@ class GrpcServer::Impl {
     grpc::EnableDefaultHealthCheckService(true);
     if (options.reflection) grpc::reflection::InitProtoReflectionServerBuilderPlugin();
     grpc::ServerBuilder builder;
-    builder.AddListeningPort(options.address, grpc::InsecureServerCredentials(), &port_);
+    credentials_ = options.tls == nullptr ? grpc::InsecureServerCredentials() : MakeTlsCredentials(*options.tls);
+    builder.AddListeningPort(options.address, credentials_, &port_);
+    builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, Milliseconds(kHandshakeTimeout));
     builder.RegisterService(&events_);
     builder.RegisterService(&admin_);
     builder.SetMaxReceiveMessageSize(kMaxRequestBytes);
@@ -152,6 +157,7 @@ class GrpcServer::Impl {
   CallContext context_;
   const std::vector<std::function<void(QueueThread&)>> unary_methods_;
   int port_ = 0;
+  std::shared_ptr<grpc::ServerCredentials> credentials_;  // gRPC asks it at each handshake
   std::unique_ptr<grpc::Server> server_;
   std::vector<std::unique_ptr<QueueThread>> threads_;
   std::vector<std::unique_ptr<SubscribeCall::Registry>> registries_;

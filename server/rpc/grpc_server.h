@@ -8,6 +8,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "server/ops/tls_store.h"
 #include "server/rpc/call_context.h"
 #include "server/rpc/rpc_metrics.h"
 #include "server/rpc/stream_registry.h"
@@ -27,6 +28,7 @@ class GrpcServer {
     absl::Duration max_stream_age = absl::Hours(1);  // infinite = none
     std::string server_instance;
     std::string server_version;
+    const TlsStore* tls = nullptr;  // loaded; outlives the server. Null: plain text
   };
 
   // What it serves from. All must outlive the server.

@@ -103,8 +103,12 @@ TEST(HttpUrlTest, TakesUrlsApart) {
   EXPECT_EQ(ParseHttpUrl("HTTP://relay/")->port, "80");
   EXPECT_EQ(ParseHttpUrl("http://[::1]:81/")->host, "::1");
   EXPECT_EQ(ParseHttpUrl("http://[::1]:81/")->port, "81");
+  EXPECT_FALSE(ParseHttpUrl("http://relay/")->tls);
+  EXPECT_TRUE(ParseHttpUrl("HTTPS://relay/")->tls);
+  EXPECT_EQ(ParseHttpUrl("https://relay/a")->port, "443");
+  EXPECT_EQ(ParseHttpUrl("https://relay:8443/a")->authority, "relay:8443");
   for (const char* wrong :
-       {"", "relay", "https://relay/", "http://", "http:///x", "http://a:b@relay/", "http://[::1/", "http://relay:0/",
+       {"", "relay", "ftp://relay/", "https://", "http://", "http:///x", "http://a:b@relay/", "http://[::1/", "http://relay:0/",
         "http://relay:65536/", "http://relay:x/", "http://relay/a b", "http://relay/\r\nX-Evil: 1", "http://[::1]x/"}) {
     EXPECT_EQ(ParseHttpUrl(wrong).status().code(), absl::StatusCode::kInvalidArgument) << wrong;
   }

@@ -1,0 +1,85 @@
+"""Certificates made on the fly by openssl, and folders that change as Kubernetes changes them."""
+
+import os
+import subprocess
+
+from relay import DEADLINE
+
+
+def _openssl(*arguments, stdin=None):
+    done = subprocess.run(["openssl", *arguments], input=stdin, capture_output=True, text=True, timeout=DEADLINE)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def _read(path):
+    with open(path, encoding="utf-8") as file:
+        return file.read()
+
+
+class Authority:
+    """A certificate authority in `folder`. Each certificate comes as a pair of PEM texts: certificate, key."""
+
+    def __init__(self, folder, name="authority"):
+        self._folder = folder
+        self._serial = 0
+        self.key_file = os.path.join(folder, name + ".key")
+        self.cert_file = os.path.join(folder, name + ".pem")
+        _openssl("ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", self.key_file)
+        _openssl("req", "-x509", "-new", "-key", self.key_file, "-subj", f"/CN={name}", "-days", "3650",
+                 "-out", self.cert_file)
+
+    @property
+    def pem(self):
+        return _read(self.cert_file)
+
+    def issue(self, names="DNS:localhost,IP:127.0.0.1", days=90, rsa=False):
+        """A certificate for the subject alternative names. `days` may be negative: it has expired then."""
+        self._serial += 1
+        key_file, request, extensions = (os.path.join(self._folder, f"issued.{end}") for end in ("key", "csr", "ext"))
+        if rsa:
+            _openssl("genrsa", "-out", key_file, "2048")
+        else:
+            _openssl("ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", key_file)
+        _openssl("req", "-new", "-key", key_file, "-subj", "/CN=nobody looks here", "-out", request)
+        with open(extensions, "w", encoding="utf-8") as file:
+            file.write(f"subjectAltName={names}\nbasicConstraints=CA:FALSE\n")
+        cert = _openssl("x509", "-req", "-in", request, "-CA", self.cert_file, "-CAkey", self.key_file,
+                        "-set_serial", str(self._serial), "-days", str(days), "-extfile", extensions)
+        return cert, _read(key_file)
+
+
+class SecretVolume:
+    """A folder like a Kubernetes secret volume: the files are links through `..data`, which is swapped as a whole."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self._version = 0
+
+    def put(self, **files):
+        """Replaces all files at once; `tls_crt=...` becomes the file tls.crt. Returns their paths."""
+        self._version += 1
+        version = f"..version_{self._version}"
+        os.mkdir(os.path.join(self.folder, version), 0o700)
+        paths = []
+        for key, text in files.items():
+            name = key.replace("_", ".")
+            with open(os.path.join(self.folder, version, name), "w", encoding="utf-8") as file:
+                file.write(text)
+            link = os.path.join(self.folder, name)
+            if not os.path.islink(link):
+                os.symlink(os.path.join("..data", name), link)
+            paths.append(link)
+        data = os.path.join(self.folder, "..data")
+        os.symlink(version, data + ".new")
+        os.replace(data + ".new", data)
+        return paths
+
+
+def s_client(address, *arguments, ca_file, stdin=""):
+    """Runs `openssl s_client` against (host, port); returns (whether the handshake came off, all that it printed)."""
+    done = subprocess.run(
+        ["openssl", "s_client", "-connect", "%s:%d" % address, "-CAfile", ca_file, *arguments],
+        input=stdin, capture_output=True, text=True, timeout=DEADLINE, errors="replace",
+    )
+    return done.returncode == 0, done.stdout + done.stderr
