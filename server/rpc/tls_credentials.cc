@@ -49,8 +49,9 @@ class StoreCredentials final : public grpc::ServerCredentials {
     absl::MutexLock lock(&mutex_);
     if (identity == nullptr || identity->version == version_) return GRPC_SSL_CERTIFICATE_CONFIG_RELOAD_UNCHANGED;
     const grpc_ssl_pem_key_cert_pair pair{identity->key_pem.c_str(), identity->cert_pem.c_str()};
-    *config = grpc_ssl_server_certificate_config_create(
-        identity->client_ca_pem.empty() ? nullptr : identity->client_ca_pem.c_str(), &pair, 1);
+    // gRPC aborts without authorities, even where it asks no client for a certificate: any will do there.
+    const std::string& authorities = identity->client_ca_pem.empty() ? identity->cert_pem : identity->client_ca_pem;
+    *config = grpc_ssl_server_certificate_config_create(authorities.c_str(), &pair, 1);
     version_ = identity->version;
     return GRPC_SSL_CERTIFICATE_CONFIG_RELOAD_NEW;
   }

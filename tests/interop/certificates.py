@@ -76,6 +76,18 @@ class SecretVolume:
         return paths
 
 
+def nth_read(count):
+    """For Relay.wait_for_line: the server has read certificates `count` times since its start."""
+    seen = 0
+
+    def predicate(record):
+        nonlocal seen
+        seen += record["message"] == "certificate read"
+        return seen == count
+
+    return predicate
+
+
 def s_client(address, *arguments, ca_file, stdin=""):
     """Runs `openssl s_client` against (host, port); returns (whether the handshake came off, all that it printed)."""
     done = subprocess.run(

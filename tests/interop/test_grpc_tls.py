@@ -15,7 +15,7 @@ from refundrelay.v1 import refund_event_service_pb2 as service
 from refundrelay.v1 import refund_event_service_pb2_grpc
 
 import webhooks
-from certificates import Authority, SecretVolume, s_client
+from certificates import Authority, SecretVolume, nth_read, s_client
 from relay import DEADLINE, Relay, run_to_end
 from stream import EARLIEST, Stream, request
 
@@ -111,6 +111,10 @@ class GrpcTlsTest(TlsCase):
                     ["-tls1_2", "-cipher", "ECDHE-ECDSA-AES256-SHA:@SECLEVEL=0"],
                     ["-tls1_2", "-cipher", "NULL:@SECLEVEL=0"]):
             self.assertFalse(handshake(*bad)[0], bad)
+        # A line with R alone asks s_client to renegotiate.
+        _, printed = handshake("-tls1_2", stdin="R\n")
+        self.assertIn("RENEGOTIATING", printed)
+        self.assertIn("no renegotiation", printed)
 
     def test_mutual_tls_wants_a_certificate_of_its_authority(self):
         clients = Authority(self.folder, "clients")
@@ -127,13 +131,9 @@ class GrpcTlsTest(TlsCase):
         relay = self.relay(ca=old.pem)
         self.put(self.authority.issue(), new.pem)
         relay.process.send_signal(signal.SIGHUP)
-        relay.wait_for_line(lambda record: record["message"] == "certificate read" and len(self.reads(relay)) == 2)
+        relay.wait_for_line(nth_read(2))
         self.assert_works(self.stub(relay, client=new.issue("DNS:books")))
         self.assert_refused(self.stub(relay, client=old.issue("DNS:books")))
-
-    @staticmethod
-    def reads(relay):
-        return [line for line in list(relay.lines) if '"certificate read"' in line]
 
     def test_a_hundred_rotations_under_load_fail_no_call_and_drop_no_stream(self):
         relay = self.relay()
@@ -156,7 +156,7 @@ class GrpcTlsTest(TlsCase):
         for number in range(1, 101):
             self.put(self.authority.issue())
             relay.process.send_signal(signal.SIGHUP)
-            relay.wait_for_line(lambda record, n=number: len(self.reads(relay)) == n + 1)
+            relay.wait_for_line(nth_read(number + 1))
             self.assertEqual(number + 1, self.serial(relay))
             ids.append(webhooks.send(relay, webhooks.webhook(number))["event_id"])
         stop.set()

@@ -165,6 +165,12 @@ TEST(CheckGrpcPortTest, AnAnswerInPiecesIsRead) {
   EXPECT_EQ(CheckGrpcPort(server.address(), kLong), absl::OkStatus());
 }
 
+TEST(CheckGrpcPortTest, APlaintextServerIsNoTlsServer) {
+  const GrpcServer server("127.0.0.1", /*serve=*/true);
+  const auto status = CheckGrpcPort({"127.0.0.1", server.port()}, kLong, /*tls=*/true);
+  EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable) << status;
+}
+
 TEST(GrpcLivenessTest, IsAliveWhileStartingAndThenTellsOfThePort) {
   GrpcLiveness liveness(kLong);
   EXPECT_EQ(Checked(liveness), absl::OkStatus());
