@@ -53,6 +53,8 @@ App::App(Config config)
       watcher_(std::make_unique<FileWatcher>()) {
   grpc_tls_ =
       MakeTlsStore("grpc", {config_.grpc_tls_cert_file, config_.grpc_tls_key_file, config_.grpc_tls_client_ca_file});
+  http_tls_ = MakeTlsStore("http", {config_.http_tls_cert_file, config_.http_tls_key_file, ""});
+  admin_tls_ = MakeTlsStore("admin", {config_.admin_tls_cert_file, config_.admin_tls_key_file, ""});
   metrics_.Add(rpc_metrics_);
 }
 
@@ -130,7 +132,7 @@ std::unique_ptr<TlsStore> App::MakeTlsStore(const std::string& door, TlsFiles fi
 }
 
 absl::Status App::LoadCertificates() {
-  for (TlsStore* const store : {grpc_tls_.get()}) {
+  for (TlsStore* const store : {grpc_tls_.get(), http_tls_.get(), admin_tls_.get()}) {
     if (store == nullptr) continue;
     if (absl::Status status = store->Load(); !status.ok()) return status;
     store->Watch(*watcher_);
@@ -143,7 +145,9 @@ absl::Status App::StartAdmin() {
   handlers.liveness = [this](std::function<void(absl::Status)> done) { liveness_.Check(std::move(done)); };
   handlers.readiness = ReadinessChecks();
   handlers.metrics = [this] { return MetricsText(); };
-  auto admin = AdminServer::Start(config_.admin_address, std::move(handlers));
+  AdminServerOptions options;
+  options.tls = admin_tls_.get();
+  auto admin = AdminServer::Start(config_.admin_address, std::move(handlers), options);
   if (!admin.ok()) return admin.status();
   admin_ = *std::move(admin);
   return absl::OkStatus();
@@ -281,6 +285,7 @@ absl::Status App::StartIngress() {
   options.threads = ThreadsOr(config_.http_threads);
   options.max_connections = HttpConnectionLimit();
   options.answer_timeout = config_.commit_timeout;
+  options.tls = http_tls_.get();
   ingress_ = std::make_unique<Ingress>(
       options, static_cast<double>(config_.max_webhooks_per_second),
       WebhookHandler::Parts{credentials_, *publisher_, ingress_metrics_, Clock::System()}, ParseWebhook);

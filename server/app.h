@@ -95,6 +95,8 @@ class App {
   IngressMetrics ingress_metrics_;
   CredentialStore credentials_;
   std::unique_ptr<TlsStore> grpc_tls_;  // null: plain text
+  std::unique_ptr<TlsStore> http_tls_;
+  std::unique_ptr<TlsStore> admin_tls_;
   FanOut fan_out_;
   StreamRegistry streams_;
   std::shared_ptr<RpcMetrics> rpc_metrics_;

@@ -137,6 +137,8 @@ void CheckTogether(Config& config, ConfigReader& reader) {
     config.warnings.emplace_back("--backup_dir has no effect without --backup_interval");
   }
   CheckTlsPair("grpc", config.grpc_tls_cert_file, config.grpc_tls_key_file, reader);
+  CheckTlsPair("http", config.http_tls_cert_file, config.http_tls_key_file, reader);
+  CheckTlsPair("admin", config.admin_tls_cert_file, config.admin_tls_key_file, reader);
   if (!config.grpc_tls_client_ca_file.empty() && config.grpc_tls_cert_file.empty()) {
     reader.Wrong(
         "--grpc_tls_client_ca_file: client certificates need TLS; give --grpc_tls_cert_file and --grpc_tls_key_file "

@@ -59,6 +59,10 @@ struct Config {
   std::string grpc_tls_cert_file;
   std::string grpc_tls_key_file;
   std::string grpc_tls_client_ca_file;
+  std::string http_tls_cert_file;
+  std::string http_tls_key_file;
+  std::string admin_tls_cert_file;
+  std::string admin_tls_key_file;
 
   absl::Duration drain_delay = absl::Seconds(5);
   absl::Duration drain_timeout = absl::Seconds(20);

@@ -221,6 +221,15 @@ std::vector<ConfigFlag> MakeFlags() {
       File("grpc_tls_client_ca_file", &Config::grpc_tls_client_ca_file,
            "PEM certificates of authorities: subscribers must show a certificate of one of them. Read again when it "
            "changes."),
+      File("http_tls_cert_file", &Config::http_tls_cert_file,
+           "The PEM certificate of --http_address, with its chain: webhooks come over HTTPS. Read again when it "
+           "changes."),
+      File("http_tls_key_file", &Config::http_tls_key_file,
+           "The PEM key of --http_tls_cert_file. Read again when it changes."),
+      File("admin_tls_cert_file", &Config::admin_tls_cert_file,
+           "The PEM certificate of --admin_address, with its chain: it speaks HTTPS. Read again when it changes."),
+      File("admin_tls_key_file", &Config::admin_tls_key_file,
+           "The PEM key of --admin_tls_cert_file. Read again when it changes."),
       Time("drain_delay", &Config::drain_delay, absl::ZeroDuration(), absl::Minutes(10),
            "On SIGTERM: how long to go on serving, not ready, while load balancers take notice."),
       Time("drain_timeout", &Config::drain_timeout, positive, absl::Minutes(10),

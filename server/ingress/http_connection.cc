@@ -21,17 +21,31 @@ constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 
 }  // namespace
 
-HttpConnection::HttpConnection(IoThread& thread, HttpStream stream)
+HttpConnection::HttpConnection(IoThread& thread, TcpSocket socket)
     : thread_(thread),
       options_(thread.shared().options),
-      stream_(std::move(stream)),
+      tls_(options_.tls == nullptr ? nullptr : options_.tls->Snapshot()),
+      stream_(std::move(socket), tls_ == nullptr ? nullptr : tls_->context.get()),
       exchange_(thread.shared().handler.NewExchange()),
       parser_(options_.limits),
       buffer_bytes_(options_.limits.head_bytes + kSpareBufferBytes),
       buffer_(new char[buffer_bytes_]) {}
 
 void HttpConnection::Start() {
-  Enter(Phase::kIdle, options_.request_timeout);
+  if (!stream_.needs_handshake()) {
+    Enter(Phase::kIdle, options_.request_timeout);
+    return Read();
+  }
+  Enter(Phase::kHandshake, options_.request_timeout);
+  stream_.Handshake([self = shared_from_this()](const error_code& ec) { self->FinishHandshake(ec); });
+}
+
+void HttpConnection::FinishHandshake(const error_code& ec) {
+  if (phase_ == Phase::kClosed) return;
+  if (ec) return Close();
+  // The deadline stays: from accept to the first byte of a request.
+  phase_ = Phase::kIdle;
+  if (thread_.shared().draining.load(std::memory_order_relaxed)) return Close();
   Read();
 }
 
@@ -49,6 +63,7 @@ void HttpConnection::CheckDeadline(std::chrono::steady_clock::time_point now) {
     case Phase::kAwaiting:
       Write(exchange_->TimeOut());
       return;
+    case Phase::kHandshake:
     case Phase::kIdle:
     case Phase::kWriting:
     case Phase::kDiscarding:
@@ -61,7 +76,7 @@ void HttpConnection::CheckDeadline(std::chrono::steady_clock::time_point now) {
 void HttpConnection::RefuseIncomplete(int status) {
   if (refused_as_ != 0) return;
   refused_as_ = status;
-  CancelPending(stream_);
+  stream_.CancelPending();
 }
 
 void HttpConnection::AnswerUnfinished() {
@@ -70,13 +85,13 @@ void HttpConnection::AnswerUnfinished() {
 }
 
 void HttpConnection::CloseIfIdle() {
-  if (phase_ == Phase::kIdle) Close();
+  if (phase_ == Phase::kIdle || phase_ == Phase::kHandshake) Close();
 }
 
 void HttpConnection::Close() {
   if (phase_ == Phase::kClosed) return;
   phase_ = Phase::kClosed;
-  CloseStream(stream_);
+  stream_.Close();
   thread_.Remove(*this);
 }
 
@@ -198,10 +213,11 @@ void HttpConnection::FinishWrite(const error_code& ec) {
   if (ec) return Close();
   if (close_after_write_) {
     // Closing with unread bytes would reset the connection, and the peer might lose the answer.
-    ShutdownSend(stream_);
     Enter(Phase::kDiscarding, options_.discard_timeout);
     begin_ = end_ = 0;
-    return Discard();
+    return stream_.ShutdownSend([self = shared_from_this()] {
+      if (self->phase_ != Phase::kClosed) self->Discard();
+    });
   }
   parser_.Reset();
   parser_.ShrinkBody(kKeptBodyBytes);
@@ -211,13 +227,13 @@ void HttpConnection::FinishWrite(const error_code& ec) {
 }
 
 void HttpConnection::Discard() {
-  stream_.async_read_some(asio::buffer(buffer_.get(), buffer_bytes_),
-                          [self = shared_from_this()](const error_code& ec, size_t bytes) {
-                            if (self->phase_ == Phase::kClosed) return;
-                            self->discarded_bytes_ += bytes;
-                            if (ec || self->discarded_bytes_ > self->options_.max_discard_bytes) return self->Close();
-                            self->Discard();
-                          });
+  stream_.ReadRaw(asio::buffer(buffer_.get(), buffer_bytes_),
+                  [self = shared_from_this()](const error_code& ec, size_t bytes) {
+                    if (self->phase_ == Phase::kClosed) return;
+                    self->discarded_bytes_ += bytes;
+                    if (ec || self->discarded_bytes_ > self->options_.max_discard_bytes) return self->Close();
+                    self->Discard();
+                  });
 }
 
 }  // namespace refund_relay

@@ -19,7 +19,7 @@ namespace refund_relay {
 // Owned by its IoThread, and by whatever read or write is under way. Everything here happens on that thread.
 class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
  public:
-  HttpConnection(IoThread& thread, HttpStream stream);
+  HttpConnection(IoThread& thread, TcpSocket socket);
 
   void Start();
   // Acts if the phase has taken too long.
@@ -38,6 +38,7 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
 
  private:
   enum class Phase {
+    kHandshake,   // of TLS
     kIdle,        // no byte of a request was read
     kReading,     // head or body
     kAwaiting,    // the handler has the request
@@ -50,6 +51,7 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
   // Answers `status` as soon as the pending operation of an incomplete request has come back.
   void RefuseIncomplete(int status);
   void Read();
+  void FinishHandshake(const boost::system::error_code& ec);
   // What both reads and the interim write end with; true if the connection goes on.
   bool GoesOn(const boost::system::error_code& ec);
   void Advance();
@@ -64,6 +66,8 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
 
   IoThread& thread_;
   const HttpOptions& options_;
+  // What its TLS was made from stays until it goes. Null: plain text.
+  const std::shared_ptr<const TlsIdentity> tls_;
   HttpStream stream_;
   const std::unique_ptr<RequestExchange> exchange_;
   size_t index_ = 0;

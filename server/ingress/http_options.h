@@ -6,6 +6,7 @@
 
 #include "absl/time/time.h"
 #include "server/ingress/request_parser.h"
+#include "server/ops/tls_store.h"
 
 namespace refund_relay {
 
@@ -21,8 +22,10 @@ inline constexpr size_t kMaxHttpConnections = 4096;
 struct HttpOptions {
   RequestParser::Limits limits;
   int threads = 2;
-  size_t max_connections = kMaxHttpConnections;      // further ones get a 503 and are closed
-  absl::Duration request_timeout = kRequestTimeout;  // first byte of the head to last byte of the body: 408 beyond
+  const TlsStore* tls = nullptr;                     // loaded; outlives the server. Null: plain text
+  size_t max_connections = kMaxHttpConnections;      // further ones get a 503 (not with TLS) and are closed
+  absl::Duration request_timeout = kRequestTimeout;  // first byte of the head to last byte of the body: 408 beyond;
+                                                     // and from accept, over TLS, to that first byte
   absl::Duration idle_timeout = kIdleTimeout;        // between requests: closed beyond
   absl::Duration answer_timeout = kCommitTimeout;    // last byte of the body to the answer: RequestExchange::TimeOut
   absl::Duration write_timeout = kWriteTimeout;      // a peer that does not take the answer is cut

@@ -136,7 +136,8 @@ void HttpServer::FinishAccept(const error_code& ec, IoThread& thread, TcpSocket 
       thread.Adopt(std::move(socket));
     } else {
       shared_.handler.CountRefusedConnection();
-      RefuseConnection(socket);
+      // In plain text only: a TLS client could not read it, and a handshake is what there is no room for.
+      if (shared_.options.tls == nullptr) RefuseConnection(socket);
     }
   }
   Accept();

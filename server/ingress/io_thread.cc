@@ -36,13 +36,13 @@ void IoThread::Start() {
   thread_ = std::thread([this] { context_->run(); });
 }
 
-void IoThread::Adopt(HttpStream stream) {
-  asio::post(*context_, [this, stream = std::move(stream)]() mutable {
+void IoThread::Adopt(TcpSocket socket) {
+  asio::post(*context_, [this, socket = std::move(socket)]() mutable {
     if (cut_) {
       shared_.connections.Remove();
       return;
     }
-    auto connection = std::make_shared<HttpConnection>(*this, std::move(stream));
+    auto connection = std::make_shared<HttpConnection>(*this, std::move(socket));
     connection->set_index(connections_.size());
     connections_.push_back(connection);
     shared_.handler.CountConnection(+1);

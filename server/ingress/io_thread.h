@@ -44,7 +44,7 @@ class IoThread {
   boost::asio::io_context& context() { return *context_; }
   void Start();
   // Takes over a connection that was counted in shared.connections.
-  void Adopt(HttpStream stream);
+  void Adopt(TcpSocket socket);
   // Closes the connections on which no request is under way.
   void CloseIdle();
   // Gives an answer to every request that is still under way.

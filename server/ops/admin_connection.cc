@@ -23,19 +23,30 @@ constexpr size_t kMaxDiscardedBytes = 64 << 10;
 
 }  // namespace
 
-AdminConnection::AdminConnection(asio::ip::tcp::socket socket, const AdminHandlers& handlers,
-                                 std::function<void()> closed)
+AdminConnection::AdminConnection(asio::ip::tcp::socket socket, std::shared_ptr<const TlsIdentity> tls,
+                                 const AdminHandlers& handlers, std::function<void()> closed)
     : handlers_(handlers),
       closed_(std::move(closed)),
+      tls_(std::move(tls)),
       stream_(std::move(socket)),
       buffer_(AdminServer::kMaxHeaderBytes) {
+  if (tls_ != nullptr) secured_ = std::make_unique<asio::ssl::stream<beast::tcp_stream&>>(stream_, *tls_->context);
   request_.header_limit(AdminServer::kMaxHeaderBytes);
 }
 
 void AdminConnection::Start(absl::Duration deadline) {
   stream_.expires_after(absl::ToChronoMilliseconds(deadline));
-  http::async_read_header(stream_, buffer_, request_,
-                          [self = shared_from_this()](beast::error_code error, size_t) { self->OnHeader(error); });
+  if (secured_ == nullptr) return ReadHeader();
+  secured_->async_handshake(asio::ssl::stream_base::server, [self = shared_from_this()](beast::error_code error) {
+    if (!error) self->ReadHeader();
+  });
+}
+
+void AdminConnection::ReadHeader() {
+  OnStream([this](auto& stream) {
+    http::async_read_header(stream, buffer_, request_,
+                            [self = shared_from_this()](beast::error_code error, size_t) { self->OnHeader(error); });
+  });
 }
 
 void AdminConnection::Close() { stream_.close(); }
@@ -102,11 +113,20 @@ void AdminConnection::Answer(Status status, const char* content_type, std::strin
   response_.keep_alive(false);
   response_.content_length(body.size());
   if (request_.get().method() != http::verb::head) response_.body() = std::move(body);
-  http::async_write(stream_, response_, [self = shared_from_this()](beast::error_code error, size_t) {
-    if (error) return;
-    self->stream_.socket().shutdown(asio::ip::tcp::socket::shutdown_send, error);
-    if (!error) self->Discard(0);
+  OnStream([this](auto& stream) {
+    http::async_write(stream, response_, [self = shared_from_this()](beast::error_code error, size_t) {
+      if (error) return;
+      if (self->secured_ == nullptr) return self->HalfClose();
+      // Sends close_notify and waits for the peer's; an error means that it is gone, or sends on.
+      self->secured_->async_shutdown([self](beast::error_code) { self->HalfClose(); });
+    });
   });
+}
+
+void AdminConnection::HalfClose() {
+  beast::error_code error;
+  stream_.socket().shutdown(asio::ip::tcp::socket::shutdown_send, error);
+  if (!error) Discard(0);
 }
 
 void AdminConnection::Discard(size_t bytes_so_far) {

@@ -86,8 +86,9 @@ class AdminServer::Impl {
       connections_.erase(connections_.begin());
     }
     const uint64_t number = ++accepted_;
-    const auto connection =
-        std::make_shared<AdminConnection>(std::move(socket), handlers_, [this, number] { connections_.erase(number); });
+    const auto connection = std::make_shared<AdminConnection>(
+        std::move(socket), options_.tls == nullptr ? nullptr : options_.tls->Snapshot(), handlers_,
+        [this, number] { connections_.erase(number); });
     connections_.emplace(number, connection);
     connection->Start(options_.connection_deadline);
   }

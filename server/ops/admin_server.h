@@ -13,6 +13,7 @@
 #include "absl/time/time.h"
 #include "server/ops/listen_address.h"
 #include "server/ops/readiness.h"
+#include "server/ops/tls_store.h"
 
 namespace refund_relay {
 
@@ -31,6 +32,8 @@ struct AdminServerOptions {
   size_t max_connections = 64;
   // From accept to the end of the answer.
   absl::Duration connection_deadline = absl::Seconds(10);
+  // Loaded; outlives the server. Null: plain text.
+  const TlsStore* tls = nullptr;
 };
 
 // Serves GET and HEAD on one thread of its own, one request a connection. Knows nothing of what stands behind the
