@@ -40,7 +40,7 @@ class AdminTlsTest(unittest.TestCase):
 
     def connect(self):
         plain = socket.create_connection(self.relay.address("admin"), DEADLINE)
-        secured = self.context.wrap_socket(plain, server_hostname="127.0.0.1")
+        secured = self.context.wrap_socket(plain, server_hostname="127.0.0.1", suppress_ragged_eofs=False)
         self.addCleanup(secured.close)
         return secured
 

@@ -36,7 +36,7 @@ class HttpTlsTest(unittest.TestCase):
 
     def connect(self, relay):
         plain = socket.create_connection(relay.address("http"), DEADLINE)
-        secured = self.context.wrap_socket(plain, server_hostname="127.0.0.1")
+        secured = self.context.wrap_socket(plain, server_hostname="127.0.0.1", suppress_ragged_eofs=False)
         self.addCleanup(secured.close)
         return secured
 

@@ -78,7 +78,7 @@ TEST_F(RefundctlTest, WrongUsageIsTwoAndSaysWhat) {
       {{"send", "body.json", "--sample=pass", "--secret-file=x"}, "excludes"},
       {{"send", "body.json", "--unique", "--secret-file=x"}, "--unique requires --sample"},
       {{"send", "--sample=pass", "--break-signature", "--basic-file=x"}, "--break-signature requires --secret-file"},
-      {{"send", "--sample=pass", "--secret-file=x", "--url=https://relay/"}, "there is no TLS yet"},
+      {{"send", "--sample=pass", "--secret-file=x", "--url=ftp://relay/"}, "neither http:// nor https://"},
   };
   for (const auto& [arguments, why] : cases) {
     EXPECT_EQ(Run(arguments), 2) << why;

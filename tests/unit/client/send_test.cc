@@ -107,9 +107,9 @@ TEST(HttpUrlTest, TakesUrlsApart) {
   EXPECT_TRUE(ParseHttpUrl("HTTPS://relay/")->tls);
   EXPECT_EQ(ParseHttpUrl("https://relay/a")->port, "443");
   EXPECT_EQ(ParseHttpUrl("https://relay:8443/a")->authority, "relay:8443");
-  for (const char* wrong :
-       {"", "relay", "ftp://relay/", "https://", "http://", "http:///x", "http://a:b@relay/", "http://[::1/", "http://relay:0/",
-        "http://relay:65536/", "http://relay:x/", "http://relay/a b", "http://relay/\r\nX-Evil: 1", "http://[::1]x/"}) {
+  for (const char* wrong : {"", "relay", "ftp://relay/", "https://", "http://", "http:///x", "http://a:b@relay/",
+                            "http://[::1/", "http://relay:0/", "http://relay:65536/", "http://relay:x/",
+                            "http://relay/a b", "http://relay/\r\nX-Evil: 1", "http://[::1]x/"}) {
     EXPECT_EQ(ParseHttpUrl(wrong).status().code(), absl::StatusCode::kInvalidArgument) << wrong;
   }
 }
