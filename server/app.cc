@@ -48,6 +48,7 @@ App::App(Config config)
       log_metrics_(metrics_.registry()),
       ingress_metrics_(metrics_.registry()),
       credentials_(config_.webhook_secret_files, config_.webhook_basic_files),
+      access_(metrics_.registry()),
       fan_out_({.window_bytes = config_.live_window_bytes}),
       rpc_metrics_(std::make_shared<RpcMetrics>(metrics_.registry(), fan_out_, streams_, Clock::System())),
       watcher_(std::make_unique<FileWatcher>()) {
@@ -72,7 +73,8 @@ absl::Status App::Start() {
     Log(LogLevel::kWarning, "the limit of open files could not be raised", {{"error", limit.status()}});
   }
   // The admin port comes first: probes must find it while a long log is opened.
-  for (const auto step : {&App::LoadCredentials, &App::LoadCertificates, &App::StartAdmin, &App::OpenLog,
+  for (const auto step : {&App::LoadCredentials, &App::LoadAccessPolicy, &App::LoadCertificates, &App::StartAdmin,
+                          &App::OpenLog,
                           &App::StartGrpc, &App::StartIngress}) {
     if (StopRequested()) return absl::CancelledError("a stop was asked for while starting");
     if (absl::Status status = (this->*step)(); !status.ok()) return status;
@@ -101,6 +103,36 @@ absl::Status App::LoadCredentials() {
     }
   }
   return credentials_.CheckComplete();
+}
+
+absl::Status App::LoadAccessPolicy() {
+  const std::string& path = config_.access_policy_file;
+  if (path.empty()) return absl::OkStatus();
+  absl::StatusOr<std::string> content = ReadFile(path);
+  absl::Status status = content.ok() ? access_.Update(path, *content) : content.status();
+  if (!status.ok()) {
+    return absl::Status(status.code(), absl::StrCat("--access_policy_file: ", status.message(),
+                                                    "; `refundctl policy check FILE` tells the same"));
+  }
+  access_policy_ = *std::move(content);
+  ops_metrics_.FileLoaded(path, true);
+  return absl::OkStatus();
+}
+
+void App::WatchAccessPolicy() {
+  const std::string& path = config_.access_policy_file;
+  if (path.empty()) return;
+  // A change since it was loaded is told, too.
+  watcher_->Watch(path, access_policy_,
+                  [this](const absl::StatusOr<std::string>& content) { OnAccessPolicy(content); });
+}
+
+void App::OnAccessPolicy(const absl::StatusOr<std::string>& content) {
+  const std::string& path = config_.access_policy_file;
+  if (!content.ok()) access_.ReportUnreadable(path, content.status());
+  const bool updated = content.ok() && access_.Update(path, *content).ok();
+  if (updated) grpc_->PolicyChanged();
+  ops_metrics_.FileLoaded(path, updated);
 }
 
 absl::Status App::LoadCredentialFile(const std::string& path) {
@@ -263,9 +295,10 @@ absl::Status App::StartGrpc() {
   options.tls = grpc_tls_.get();
   auto server =
       GrpcServer::Start(options, {*storage_.log, *storage_.positions, *storage_.quarantine, fan_out_, *history_,
-                                  promotions_, streams_, *rpc_metrics_, Clock::System(), ParseWebhook});
+                                  promotions_, streams_, *rpc_metrics_, access_, Clock::System(), ParseWebhook});
   if (!server.ok()) return server.status();
   grpc_ = *std::move(server);
+  WatchAccessPolicy();
   liveness_.SetAddress({config_.grpc_address.host, static_cast<uint16_t>(grpc_->port())}, grpc_tls_ != nullptr);
   return absl::OkStatus();
 }

@@ -24,6 +24,7 @@
 #include "server/ops/metrics.h"
 #include "server/ops/ops_metrics.h"
 #include "server/ops/tls_store.h"
+#include "server/rpc/access_control.h"
 #include "server/rpc/expired_events.h"
 #include "server/rpc/grpc_server.h"
 #include "server/rpc/loss_audit.h"
@@ -59,6 +60,7 @@ class App {
   enum class Phase { kStarting, kServing, kDraining };
 
   absl::Status LoadCredentials();
+  absl::Status LoadAccessPolicy();
   absl::Status LoadCredentialFile(const std::string& path);
   absl::Status LoadCertificates();
   std::unique_ptr<TlsStore> MakeTlsStore(const std::string& door, TlsFiles files);
@@ -67,8 +69,10 @@ class App {
   void StartRetention();
   void StartBackups();
   absl::Status StartGrpc();
+  void WatchAccessPolicy();
   absl::Status StartIngress();
   absl::StatusOr<Storage> OpenStorageUnlessStopped(const StorageOptions& options);
+  void OnAccessPolicy(const absl::StatusOr<std::string>& content);
   void OnCredentialFile(const std::string& path, const absl::StatusOr<std::string>& content);
   std::vector<ReadinessCheck> ReadinessChecks();
   std::string MetricsText();
@@ -97,6 +101,8 @@ class App {
   std::unique_ptr<TlsStore> grpc_tls_;  // null: plain text
   std::unique_ptr<TlsStore> http_tls_;
   std::unique_ptr<TlsStore> admin_tls_;
+  AccessControl access_;
+  std::string access_policy_;  // the content of the file at start; empty without one
   FanOut fan_out_;
   StreamRegistry streams_;
   std::shared_ptr<RpcMetrics> rpc_metrics_;

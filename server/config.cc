@@ -163,7 +163,8 @@ std::string HelpText() {
       "       refund-relay backup --help    takes a backup beside a running server\n\n"
       "Each flag can also be set in the environment, --data_dir as REFUND_RELAY_DATA_DIR; the command line wins.\n"
       "Booleans: --name or --noname. Exit codes: 0 stopped in order, 1 failed, 2 wrong flags, 3 stopped at once by a\n"
-      "second signal. SIGTERM or SIGINT stops it in order; SIGHUP reads credentials and certificates again at once.\n\n"
+      "second signal. SIGTERM or SIGINT stops it in order; SIGHUP reads credentials, certificates and policy again at\n"
+      "once.\n\n"
       "Flags, with their defaults:\n";
   const Config defaults;
   for (const auto& flag : ConfigFlags()) {

@@ -54,6 +54,7 @@ struct Config {
   size_t history_threads = 2;
   bool grpc_reflection = true;
   bool allow_insecure_grpc = false;
+  std::string access_policy_file;  // empty = everyone may do everything
 
   // A certificate has its key; clients' authorities come with a certificate. Empty: plain text.
   std::string grpc_tls_cert_file;

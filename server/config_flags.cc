@@ -212,6 +212,16 @@ std::vector<ConfigFlag> MakeFlags() {
       Number<size_t>("history_threads", &Config::history_threads, 1, kMaxThreads,
                      "Threads that read the log for subscribers that are behind."),
       Bool("grpc_reflection", &Config::grpc_reflection, "Serve gRPC server reflection."),
+      {.name = "access_policy_file",
+       .help =
+           "Who may subscribe, and what each may see and do (JSON); read again when it changes. Unset: everyone, all.",
+       .accepts = "a path",
+       .set =
+           [](const std::string& text, Config& config) {
+             config.access_policy_file = text;
+             return !text.empty();
+           },
+       .show = [](const Config& config) { return config.access_policy_file; }},
       Bool("allow_insecure_grpc", &Config::allow_insecure_grpc,
            "Serve gRPC in plain text on an address that other machines reach."),
       File("grpc_tls_cert_file", &Config::grpc_tls_cert_file,

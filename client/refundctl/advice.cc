@@ -10,7 +10,7 @@ namespace refund_relay {
 namespace {
 
 // Advice by reason: the reasons are the more exact half of the contract's table.
-constexpr std::array<std::pair<std::string_view, std::string_view>, 21> kAdviceByReason = {{
+constexpr std::array<std::pair<std::string_view, std::string_view>, 24> kAdviceByReason = {{
     {"POSITION_EXPIRED", "Retention has deleted events that were asked for."},
     {"LOG_ID_CHANGED", "The position is of another log, such as one that a backup has replaced."},
     {"POSITION_AHEAD", "The log ends before this position: it lost events, or it is another log."},
@@ -40,6 +40,11 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 21> kAdviceB
     {"POSITION_UNKNOWN", "No position is committed under this name; `refundctl subscribers` lists the names."},
     {"QUARANTINE_UNKNOWN",
      "It was retried or discarded, or the id is wrong; `refundctl quarantine list` prints the ids."},
+    {"CREDENTIALS_MISSING", "The server wants to know who you are: ask its operator for a token or a certificate."},
+    {"CREDENTIALS_REJECTED", "The server does not know this token or certificate (any more). Ask its operator."},
+    {"NOT_ALLOWED",
+     "The server's access policy does not grant that. Its operator sees with `refundctl policy check FILE` what it "
+     "grants."},
     {"OVERLOADED", "The server has more to do than it takes at once. Try again later."},
     {"OUTPUT_FAILED", "The event that could not be written was not counted: resume from the position below."},
 }};

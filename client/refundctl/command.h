@@ -31,6 +31,7 @@ void AddInfoCommand(CLI::App& app, const GlobalOptions& global, CommandRun* run)
 void AddSubscribersCommand(CLI::App& app, const GlobalOptions& global, CommandRun* run);
 void AddPositionsCommands(CLI::App& app, const GlobalOptions& global, CommandRun* run);
 void AddQuarantineCommands(CLI::App& app, const GlobalOptions& global, CommandRun* run);
+void AddPolicyCommands(CLI::App& app, const GlobalOptions& global, CommandRun* run);
 void AddSendCommand(CLI::App& app, const GlobalOptions& global, CommandRun* run);
 
 }  // namespace refund_relay

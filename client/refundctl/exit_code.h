@@ -5,7 +5,7 @@
 namespace refund_relay {
 
 inline constexpr int kExitOk = 0;
-inline constexpr int kExitRefused = 1;       // The server answered an error, for the call or for one id of it.
+inline constexpr int kExitRefused = 1;       // The server answered an error, for the call or one id; a bad policy.
 inline constexpr int kExitUsage = 2;         // The command line is wrong.
 inline constexpr int kExitUnreachable = 3;   // No server answered in time.
 inline constexpr int kExitLocal = 4;         // A file could not be read, or the output not written.
@@ -16,7 +16,7 @@ inline constexpr char kExitCodesHelp[] =
     "  0    done; for send: the webhook was answered 2xx\n"
     "  1    the server answered an error; stderr names code, reason and what to do. quarantine: an id that stays or "
     "is\n"
-    "       unknown\n"
+    "       unknown. policy: the file, name or token is not good\n"
     "  2    the command line is wrong\n"
     "  3    no server answered in time\n"
     "  4    a file could not be read, or the output could not be written\n"

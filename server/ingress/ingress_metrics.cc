@@ -16,7 +16,8 @@ IngressMetrics::IngressMetrics(prometheus::Registry& registry)
                     .Add({}, kDurationBuckets)),
       authentication_(prometheus::BuildCounter()
                           .Name("refund_relay_authentication_total")
-                          .Help("Authentications by method, result and the credential that matched (file:line).")
+                          .Help("Authentications by method, result and what matched: a credential (file:line) or, for "
+                                "gRPC, a subscriber.")
                           .Register(registry)),
       schema_drift_(prometheus::BuildCounter()
                         .Name("refund_relay_schema_drift_total")

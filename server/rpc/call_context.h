@@ -12,6 +12,7 @@
 #include "server/log/position_store.h"
 #include "server/log/quarantine.h"
 #include "server/ops/clock.h"
+#include "server/rpc/access_control.h"
 #include "server/rpc/pending_answers.h"
 #include "server/rpc/rpc_metrics.h"
 #include "server/rpc/stream_registry.h"
@@ -32,6 +33,7 @@ struct CallContext {
   AppendCount& promotions;  // every Quarantine::Promote goes through its Begin
   StreamRegistry& streams;
   RpcMetrics& metrics;
+  AccessControl& access;
   const Clock& clock;
   ParseFunction parse;
   std::string server_instance;

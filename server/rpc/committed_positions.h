@@ -26,7 +26,8 @@ absl::StatusOr<refundrelay::v1::GetCommittedPositionResponse> GetCommittedPositi
 absl::Status CheckDeleteCommittedPosition(const refundrelay::v1::DeleteCommittedPositionRequest& request);
 
 // The start of a subscription from the committed position of `subscriber_name`; the earliest position if there is none.
-// `shown` is the filter asked for, normalised. Blocks on storage. Errors as documented at RefundEventService.Subscribe.
+// `shown` is the filter asked for, normalised, before a policy narrows it. Blocks on storage. Errors as documented at
+// RefundEventService.Subscribe.
 absl::StatusOr<LogPosition> CommittedStart(std::string_view subscriber_name, const refundrelay::v1::EventFilter& shown,
                                            EventLog& log, PositionStore& positions);
 

@@ -6,7 +6,9 @@
 #include <string_view>
 
 #include "absl/strings/str_cat.h"
+#include "server/log/read_errors.h"
 #include "server/log/status_reason.h"
+#include "server/rpc/access_checks.h"
 #include "server/rpc/filter_request.h"
 #include "server/rpc/page_token.h"
 #include "server/rpc/position_check.h"
@@ -73,7 +75,8 @@ absl::StatusOr<LogPosition> ReadFor(const v1::ListEventsRequest& request, const 
 
 }  // namespace
 
-absl::StatusOr<v1::GetEventResponse> GetEvent(const v1::GetEventRequest& request, EventLog& log) {
+absl::StatusOr<v1::GetEventResponse> GetEvent(const v1::GetEventRequest& request, const EventView& view,
+                                              EventLog& log) {
   if (request.event_id().empty() || request.event_id().size() > kMostEventIdBytes) {
     RequestViolations violations;
     violations.Add("event_id",
@@ -82,18 +85,26 @@ absl::StatusOr<v1::GetEventResponse> GetEvent(const v1::GetEventRequest& request
     return violations.ToStatus();
   }
   absl::StatusOr<FoundEvent> found = log.Find(request.event_id());
+  // Whether a deleted event was one that the caller may see, nobody can tell any more.
+  if (absl::IsNotFound(found.status()) && !view.SeesAll()) return EventUnknownError();
   if (!found.ok()) return found.status();
-  absl::StatusOr<v1::Delivery> delivery =
-      ToDelivery(found->sequence, found->stored_at, found->event, request.omit_personal_data());
+  // Without personal data first: it is decided by the event's name whether more is shown.
+  absl::StatusOr<v1::Delivery> delivery = ToDelivery(found->sequence, found->stored_at, found->event, true);
   if (!delivery.ok()) return delivery.status();
+  if (!view.Sees(delivery->event().event_name())) return EventUnknownError();
+  if (!request.omit_personal_data() && view.SeesPersonalData(delivery->event().event_name())) {
+    delivery = ToDelivery(found->sequence, found->stored_at, found->event, false);
+    if (!delivery.ok()) return delivery.status();
+  }
   v1::GetEventResponse response;
   *response.mutable_delivery() = *std::move(delivery);
   return response;
 }
 
-absl::StatusOr<v1::ListEventsResponse> ListEvents(const v1::ListEventsRequest& request, absl::Time now, EventLog& log) {
+absl::StatusOr<v1::ListEventsResponse> ListEvents(const v1::ListEventsRequest& request, const EventView& view,
+                                                  absl::Time now, EventLog& log) {
   RequestViolations violations;
-  const NormalisedFilter filter = NormaliseFilter(request.filter(), violations);
+  const NormalisedFilter asked = NormaliseFilter(request.filter(), violations);
   std::optional<absl::Time> stored_from;
   if (request.has_stored_from()) stored_from = CheckPastTime(request.stored_from(), now, "stored_from", violations);
   Page page;
@@ -106,6 +117,8 @@ absl::StatusOr<v1::ListEventsResponse> ListEvents(const v1::ListEventsRequest& r
   const uint32_t page_size = CheckPageSize(request.page_size(), violations);
   const std::optional<std::string> place = ReadPageToken(request, violations);
   if (absl::Status status = violations.ToStatus(); !status.ok()) return status;
+  const absl::StatusOr<NormalisedFilter> filter = NarrowFilter(asked, view);
+  if (!filter.ok()) return filter.status();
   const absl::StatusOr<LogPosition> start = StartOf(*place, stored_from, log);
   if (!start.ok()) return start.status();
   page.position = *start;
@@ -120,14 +133,15 @@ absl::StatusOr<v1::ListEventsResponse> ListEvents(const v1::ListEventsRequest& r
     // Taken before the read: a list ends where the log ended when it was asked for.
     const uint64_t last = log.Info().last.sequence;
     const absl::StatusOr<LogPosition> scanned =
-        ReadFor(request, filter.matching, page.position, limits, log, [&](const StoredEvent& event) {
+        ReadFor(request, filter->matching, page.position, limits, log, [&](const StoredEvent& event) {
           if (page.reached_until || !damaged.ok()) return;
           if (page.stored_until.has_value() && event.stored_at >= *page.stored_until) {
             page.reached_until = true;
             return;
           }
           absl::StatusOr<v1::Delivery> delivery =
-              ToDelivery(event.sequence, event.stored_at, event.event, request.omit_personal_data());
+              ToDelivery(event.sequence, event.stored_at, event.event,
+                         request.omit_personal_data() || !view.SeesPersonalData(event.event_name));
           if (!delivery.ok()) {
             damaged = delivery.status();
             return;

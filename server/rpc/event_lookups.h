@@ -5,16 +5,18 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "refundrelay/v1/refund_event_service.pb.h"
+#include "server/access/access_policy.h"
 #include "server/log/event_log.h"
 
 namespace refund_relay {
 
-// Errors are those that refund_event_service.proto documents for each rpc. Thread-safe.
+// Errors are those that refund_event_service.proto documents for each rpc. Thread-safe. `view` is what the caller sees:
+// other events are as if they did not exist, and personal data that it does not see is left out.
 absl::StatusOr<refundrelay::v1::GetEventResponse> GetEvent(const refundrelay::v1::GetEventRequest& request,
-                                                           EventLog& log);
+                                                           const EventView& view, EventLog& log);
 
 absl::StatusOr<refundrelay::v1::ListEventsResponse> ListEvents(const refundrelay::v1::ListEventsRequest& request,
-                                                               absl::Time now, EventLog& log);
+                                                               const EventView& view, absl::Time now, EventLog& log);
 
 // Does not block. The server's own fields are left to the caller.
 refundrelay::v1::GetLogInfoResponse GetLogInfo(EventLog& log);

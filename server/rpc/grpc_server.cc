@@ -61,6 +61,7 @@ class GrpcServer::Impl {
                  parts.promotions,
                  parts.streams,
                  parts.metrics,
+                 parts.access,
                  parts.clock,
                  parts.parse,
                  options.server_instance,
@@ -74,7 +75,10 @@ class GrpcServer::Impl {
     grpc::EnableDefaultHealthCheckService(true);
     if (options.reflection) grpc::reflection::InitProtoReflectionServerBuilderPlugin();
     grpc::ServerBuilder builder;
-    credentials_ = options.tls == nullptr ? grpc::InsecureServerCredentials() : MakeTlsCredentials(*options.tls);
+    credentials_ = options.credentials;
+    if (credentials_ == nullptr) {
+      credentials_ = options.tls == nullptr ? grpc::InsecureServerCredentials() : MakeTlsCredentials(*options.tls);
+    }
     builder.AddListeningPort(options.address, credentials_, &port_);
     builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, Milliseconds(kHandshakeTimeout));
     builder.RegisterService(&events_);
@@ -131,6 +135,12 @@ class GrpcServer::Impl {
     }
   }
 
+  void PolicyChanged() {
+    for (size_t i = 0; i < threads_.size(); ++i) {
+      threads_[i]->Post([registry = registries_[i].get()] { registry->CheckRights(); });
+    }
+  }
+
   void Stop(absl::Time deadline) {
     if (server_ == nullptr) return;
     // Calls are waited for, connections are not: Shutdown by itself would wait for any peer that just stays connected,
@@ -174,6 +184,7 @@ absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(const Options& opt
 
 int GrpcServer::port() const { return impl_->port(); }
 void GrpcServer::Drain(absl::Duration reconnect_after) { impl_->Drain(reconnect_after); }
+void GrpcServer::PolicyChanged() { impl_->PolicyChanged(); }
 void GrpcServer::Stop(absl::Time deadline) { impl_->Stop(deadline); }
 
 }  // namespace refund_relay

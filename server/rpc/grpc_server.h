@@ -2,6 +2,8 @@
 #ifndef REFUND_RELAY_SERVER_RPC_GRPC_SERVER_H_
 #define REFUND_RELAY_SERVER_RPC_GRPC_SERVER_H_
 
+#include <grpcpp/security/server_credentials.h>
+
 #include <memory>
 #include <string>
 #include <vector>
@@ -9,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "server/ops/tls_store.h"
+#include "server/rpc/access_control.h"
 #include "server/rpc/call_context.h"
 #include "server/rpc/rpc_metrics.h"
 #include "server/rpc/stream_registry.h"
@@ -23,6 +26,8 @@ class GrpcServer {
     std::string address = "127.0.0.1:50051";  // port 0 picks a free one
     int threads = 2;                          // completion queues, each with one thread
     bool reflection = true;
+    // Null: plain text. Those that take client certificates must verify them (see AccessControl).
+    std::shared_ptr<grpc::ServerCredentials> credentials;
     size_t max_streams = 10000;
     absl::Duration write_stall_timeout = absl::Seconds(30);
     absl::Duration max_stream_age = absl::Hours(1);  // infinite = none
@@ -41,6 +46,7 @@ class GrpcServer {
     AppendCount& promotions;  // of quarantined webhooks to events, for the loss audit
     StreamRegistry& streams;
     RpcMetrics& metrics;
+    AccessControl& access;
     const Clock& clock;
     ParseFunction parse;  // translates quarantined webhooks again
   };
@@ -55,6 +61,10 @@ class GrpcServer {
   // Health becomes NOT_SERVING, new streams are refused with DRAINING, and each open one is told going_away and ends.
   // Does not wait.
   void Drain(absl::Duration reconnect_after);
+
+  // The policy in Parts::access may be another one now: streams whose rights are not what they were are told going_away
+  // and end with POLICY_CHANGED. Does not wait. Any thread.
+  void PolicyChanged();
 
   // Waits until all calls have ended, cuts those that have not by `deadline`, and joins the threads. `history` is
   // stopped on the way, because its turns complete calls.

@@ -42,7 +42,7 @@ struct Discards {
 }  // namespace
 
 absl::StatusOr<v1::ListQuarantinedWebhooksResponse> ListQuarantinedWebhooks(
-    const v1::ListQuarantinedWebhooksRequest& request, Quarantine& quarantine) {
+    const v1::ListQuarantinedWebhooksRequest& request, bool show_bodies, Quarantine& quarantine) {
   RequestViolations violations;
   QuarantineQuery query;
   if (!v1::QuarantineReason_IsValid(request.reason())) {
@@ -55,7 +55,7 @@ absl::StatusOr<v1::ListQuarantinedWebhooksResponse> ListQuarantinedWebhooks(
     violations.Add("quarantine_ids", absl::StrCat("at most ", kMostQuarantineIds, " are accepted"));
   }
   query.quarantine_ids.assign(request.quarantine_ids().begin(), request.quarantine_ids().end());
-  query.include_body = request.include_body();
+  query.include_body = request.include_body() && show_bodies;
   const uint32_t page_size = CheckPageSize(request.page_size(), violations);
   query.limit = size_t{page_size} + 1;  // one more tells whether there is a next page
   const std::optional<std::string> place = ReadPageToken(request, violations);

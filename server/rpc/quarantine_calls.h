@@ -12,9 +12,9 @@ namespace refund_relay {
 // At most this many webhooks are named in one request.
 inline constexpr int kMostQuarantineIds = 1000;
 
-// Blocks on storage. Errors as documented at the rpc.
+// Blocks on storage. Errors as documented at the rpc. Without `show_bodies` there are none, even if asked for.
 absl::StatusOr<refundrelay::v1::ListQuarantinedWebhooksResponse> ListQuarantinedWebhooks(
-    const refundrelay::v1::ListQuarantinedWebhooksRequest& request, Quarantine& quarantine);
+    const refundrelay::v1::ListQuarantinedWebhooksRequest& request, bool show_bodies, Quarantine& quarantine);
 
 // Does not block; `answer` comes once, from any thread, after the last deletion is durable. Where a deletion failed it
 // is that error: those that were deleted before it stay so, and repeating the request is safe.

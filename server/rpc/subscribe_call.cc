@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "server/log/status_reason.h"
 #include "server/ops/logging.h"
+#include "server/rpc/access_checks.h"
 #include "server/rpc/position_check.h"
 #include "server/rpc/status_table.h"
 
@@ -19,6 +20,8 @@ namespace v1 = refundrelay::v1;
 
 // A stream that reaches its age may come back at once: other streams go at other times.
 constexpr absl::Duration kReconnectAfterAge = absl::ZeroDuration();
+// So may one whose rights changed: it learns at once what it may see now.
+constexpr absl::Duration kReconnectAfterPolicy = absl::ZeroDuration();
 
 void ToProto(absl::Duration duration, google::protobuf::Duration* proto) {
   absl::Duration rest;
@@ -40,6 +43,12 @@ void SubscribeCall::Registry::Remove(SubscribeCall* call) {
 
 void SubscribeCall::Registry::SendAway(const std::string& reason, absl::Duration reconnect_after) {
   for (SubscribeCall* call : calls_) call->GoAway(reason, reconnect_after);
+}
+
+void SubscribeCall::Registry::CheckRights() {
+  for (SubscribeCall* call : calls_) {
+    if (!call->HasItsRights()) call->GoAway("POLICY_CHANGED", kReconnectAfterPolicy);
+  }
 }
 
 void SubscribeCall::Request(EventService& service, CallContext& context, QueueThread& thread, Registry& registry) {
@@ -97,7 +106,14 @@ void SubscribeCall::OnRequested(bool ok) {
   if (const absl::Status status = Open(); !status.ok()) Refuse(status);
 }
 
+bool SubscribeCall::HasItsRights() const {
+  return caller_.RightsAs(request_.subscriber_name) ==
+         context_.access.IdentifyAgain(caller_).RightsAs(request_.subscriber_name);
+}
+
 absl::Status SubscribeCall::Open() {
+  caller_ = context_.access.Identify(server_context_);
+  if (absl::Status known = CheckAuthentic(caller_); !known.ok()) return known;
   if (context_.draining.load(std::memory_order_relaxed)) return DrainingError();
   v1::SubscribeRequest request;
   if (!grpc::SerializationTraits<v1::SubscribeRequest>::Deserialize(&request_bytes_, &request).ok()) {
@@ -105,6 +121,7 @@ absl::Status SubscribeCall::Open() {
   }
   absl::StatusOr<CheckedSubscribe> checked = CheckSubscribe(request, context_.clock.Now());
   if (!checked.ok()) return checked.status();
+  if (absl::Status allowed = NarrowSubscribe(caller_, *checked); !allowed.ok()) return allowed;
   request_ = *std::move(checked);
   if (context_.open_streams.fetch_add(1, std::memory_order_relaxed) >= context_.max_streams) {
     context_.open_streams.fetch_sub(1, std::memory_order_relaxed);
@@ -146,6 +163,11 @@ void SubscribeCall::OnResolved(absl::StatusOr<Subscription::Options> options) {
 }
 
 void SubscribeCall::Refuse(const absl::Status& status) {
+  if (absl::IsUnauthenticated(status) || absl::IsPermissionDenied(status)) {
+    context_.access.LogRefusal("Subscribe", caller_, peer_, status);
+    Finish(status);
+    return;
+  }
   // A request that is not well-formed has no name here.
   Log(LogLevel::kInfo, "subscription refused",
       {{"subscriber", request_.subscriber_name}, {"peer", peer_}, {"reason", ReasonText(status)}});

@@ -16,6 +16,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "refundrelay/v1/refund_event_service.pb.h"
+#include "server/access/caller.h"
 #include "server/rpc/call_context.h"
 #include "server/rpc/event_service.h"
 #include "server/rpc/queue_thread.h"
@@ -37,6 +38,8 @@ class SubscribeCall final : private QueueThread::Waiter, private QueueThread::Ti
     void Remove(SubscribeCall* call);
     // Ends each with going_away and UNAVAILABLE, `reason`.
     void SendAway(const std::string& reason, absl::Duration reconnect_after);
+    // Sends away, POLICY_CHANGED, those whose rights are not what they were when the stream began.
+    void CheckRights();
 
    private:
     std::vector<SubscribeCall*> calls_;
@@ -73,6 +76,9 @@ class SubscribeCall final : private QueueThread::Waiter, private QueueThread::Ti
   void OnDone(bool ok);
   void OnPublished() override;
   void OnDeadline(TimePoint now) override;
+
+  // Whether the caller still is who it was, with the same rights to events, under the policy of now.
+  bool HasItsRights() const;
 
   // From a well-formed request to a running subscription.
   absl::Status Open();
@@ -114,6 +120,7 @@ class SubscribeCall final : private QueueThread::Waiter, private QueueThread::Ti
 
   bool matched_ = false;  // a peer made this call
   std::string peer_;      // kept, because a call that was cut forgets it
+  Caller caller_;
   CheckedSubscribe request_;
   std::optional<Subscription> subscription_;
   std::string log_id_;

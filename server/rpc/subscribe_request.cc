@@ -70,6 +70,7 @@ absl::StatusOr<CheckedSubscribe> CheckSubscribe(const v1::SubscribeRequest& requ
   checked.subscriber_name = request.subscriber_name();
   CheckName(request.subscriber_name(), violations);
   NormalisedFilter filter = NormaliseFilter(request.filter(), violations);
+  checked.asked_filter = filter.shown;
   checked.shown_filter = std::move(filter.shown);
   checked.options.filter = std::move(filter.matching);
   CheckStart(request, now, checked, violations);
@@ -110,7 +111,7 @@ absl::StatusOr<Subscription::Options> ResolveSubscribe(const CheckedSubscribe& r
         start = EarliestPosition(log);
         break;
       case v1::START_FROM_COMMITTED:
-        start = CommittedStart(request.subscriber_name, request.shown_filter, log, positions);
+        start = CommittedStart(request.subscriber_name, request.asked_filter, log, positions);
         break;
       default:
         start = latest;

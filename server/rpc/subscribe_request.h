@@ -19,6 +19,8 @@ namespace refund_relay {
 // A request that is well-formed by itself.
 struct CheckedSubscribe {
   std::string subscriber_name;
+  refundrelay::v1::EventFilter asked_filter;  // normalised
+  // The one in force: `asked_filter`, narrowed to what the subscriber may see.
   refundrelay::v1::EventFilter shown_filter;
   absl::Duration heartbeat_interval;
   // Of the stream; `start`, `until` and `log_id` are still to be resolved.

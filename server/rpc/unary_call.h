@@ -7,10 +7,12 @@
 
 #include <atomic>
 #include <memory>
+#include <string_view>
 #include <utility>
 
 #include "absl/functional/any_invocable.h"
 #include "absl/status/statusor.h"
+#include "server/rpc/access_control.h"
 #include "server/rpc/queue_thread.h"
 #include "server/rpc/status_table.h"
 
@@ -26,8 +28,12 @@ struct UnaryMethod {
   // Asks gRPC for the next call: the service's RequestXxx.
   absl::AnyInvocable<void(grpc::ServerContext*, Request*, Responder*, grpc::ServerCompletionQueue*, void* tag) const>
       request;
-  // Handles a call on its queue thread; must not block. `request` lives until the answer.
-  absl::AnyInvocable<void(const Request& request, Answer answer) const> handle;
+  // Handles a call of an authentic caller on its queue thread; must not block. `request` and `caller` live until the
+  // answer.
+  absl::AnyInvocable<void(const Request& request, const Caller& caller, Answer answer) const> handle;
+  // Tells who calls, and logs refusals under `name`.
+  AccessControl* access = nullptr;
+  std::string_view name;
 };
 
 // Owns itself: dies with its last tag.
@@ -55,20 +61,31 @@ class UnaryCall final : private QueueThread::Tag {
     thread_.CallMatched();
     WaitForNext(method_, thread_);
     answered_ = true;
-    method_.handle(request_, [this](absl::StatusOr<Response> response) {
-      handed_back_.store(true, std::memory_order_release);
-      if (response.ok()) {
-        responder_.Finish(*response, grpc::Status::OK, this);
-      } else {
-        responder_.FinishWithError(ToGrpcStatus(response.status()), this);
-      }
-    });
+    caller_ = method_.access->Identify(context_);
+    if (absl::Status known = CheckAuthentic(caller_); !known.ok()) {
+      Answer(std::move(known));
+      return;
+    }
+    method_.handle(request_, caller_, [this](absl::StatusOr<Response> response) { Answer(std::move(response)); });
+  }
+
+  void Answer(absl::StatusOr<Response> response) {
+    if (absl::IsUnauthenticated(response.status()) || absl::IsPermissionDenied(response.status())) {
+      method_.access->LogRefusal(method_.name, caller_, context_.peer(), response.status());
+    }
+    handed_back_.store(true, std::memory_order_release);
+    if (response.ok()) {
+      responder_.Finish(*response, grpc::Status::OK, this);
+    } else {
+      responder_.FinishWithError(ToGrpcStatus(response.status()), this);
+    }
   }
 
   const Method& method_;
   QueueThread& thread_;
   grpc::ServerContext context_;
   Request request_;
+  Caller caller_;
   grpc::ServerAsyncResponseWriter<Response> responder_{&context_};
   bool answered_ = false;  // the next tag is the last
   // What the thread that answers did with this call comes before its death. gRPC's queue orders the two as well, but

@@ -77,8 +77,9 @@ class Follower:
                 )
                 self._acknowledged = self.position.sequence
         except grpc.RpcError as error:
-            # Only the crash may end it.
-            if error.code() != grpc.StatusCode.UNAVAILABLE:
+            # Only the crash or the stop may end it. gRPC answers CANCELLED to a call that arrives between the server's
+            # shutdown and the GOAWAY at its client.
+            if error.code() not in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED):
                 self.failure = error
         except (AssertionError, StopIteration) as error:
             self.failure = error

@@ -33,7 +33,12 @@ StreamingServer::StreamingServer(Options options)
     : storage_(OrInMemory(std::move(options.storage))),
       fan_out_(options.fan_out),
       metrics_(registry_, fan_out_, streams_, Clock::System()),
+      access_(registry_),
       history_(*storage_.log, options.history_threads) {
+  if (!options.access_policy.empty()) {
+    const absl::Status status = access_.Update("policy.json", options.access_policy);
+    EXPECT_TRUE(status.ok()) << status;
+  }
   for (NewEvent& event : options.stored) AppendOrFail(*storage_.log, std::move(event));
   fan_out_.Start(*storage_.log);
   metrics_.LogOpened(*storage_.log, history_, *storage_.positions);
@@ -42,7 +47,7 @@ StreamingServer::StreamingServer(Options options)
   options.grpc.server_version = "test-version";
   auto server =
       GrpcServer::Start(options.grpc, {*storage_.log, *storage_.positions, *storage_.quarantine, fan_out_, history_,
-                                       promotions_, streams_, metrics_, Clock::System(), options.parse});
+                                       promotions_, streams_, metrics_, access_, Clock::System(), options.parse});
   EXPECT_TRUE(server.ok()) << server.status();
   server_ = *std::move(server);
 }
@@ -58,6 +63,12 @@ StreamingServer::~StreamingServer() {
   const Storage storage = StopAndTakeStorage();
   const absl::Status closed = storage.log->Close(absl::Now() + absl::Seconds(10));
   EXPECT_TRUE(closed.ok()) << closed;
+}
+
+void StreamingServer::ChangePolicy(const std::string& json) {
+  const absl::Status status = access_.Update("policy.json", json);
+  EXPECT_TRUE(status.ok()) << status;
+  server_->PolicyChanged();
 }
 
 void StreamingServer::CommitAndWait(const std::string& subscriber_name, uint64_t sequence,
@@ -120,7 +131,8 @@ refundrelay::v1::Position StreamingServer::PositionAt(uint64_t sequence) const {
 }
 
 StreamReader::StreamReader(refundrelay::v1::RefundEventService::Stub& stub,
-                           const refundrelay::v1::SubscribeRequest& request) {
+                           const refundrelay::v1::SubscribeRequest& request, const std::string& token) {
+  if (!token.empty()) context_.AddMetadata("authorization", absl::StrCat("Bearer ", token));
   context_.set_deadline(std::chrono::system_clock::now() + kHung);
   reader_ = stub.Subscribe(&context_, request);
 }

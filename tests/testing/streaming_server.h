@@ -14,6 +14,7 @@
 #include "refundrelay/v1/refund_event_service.grpc.pb.h"
 #include "server/log/event_log.h"
 #include "server/log/open_storage.h"
+#include "server/rpc/access_control.h"
 #include "server/rpc/grpc_server.h"
 #include "server/rpc/rpc_metrics.h"
 #include "server/rpc/stream_registry.h"
@@ -31,6 +32,7 @@ class StreamingServer {
     int history_threads = 2;
     std::optional<Storage> storage = std::nullopt;  // in memory if unset
     ParseFunction parse = ParseWebhook;
+    std::string access_policy = {};     // JSON; everyone may do everything if it is empty
     std::vector<NewEvent> stored = {};  // appended before the server starts, so that they are history
   };
 
@@ -49,6 +51,9 @@ class StreamingServer {
   HistoryReader& history() { return history_; }
   prometheus::Registry& registry() { return registry_; }
   AppendCount& promotions() { return promotions_; }
+  AccessControl& access() { return access_; }
+  // Puts another policy in force and has open streams looked at, as the server does when the file changes.
+  void ChangePolicy(const std::string& json);
   // Commits the position at `sequence` under a name.
   void CommitAndWait(const std::string& subscriber_name, uint64_t sequence,
                      const refundrelay::v1::EventFilter& filter = {}) const;
@@ -69,6 +74,7 @@ class StreamingServer {
   FanOut fan_out_;
   StreamRegistry streams_;
   RpcMetrics metrics_;
+  AccessControl access_;
   HistoryReader history_;
   AppendCount promotions_;
   std::unique_ptr<GrpcServer> server_;
@@ -77,7 +83,9 @@ class StreamingServer {
 // One open stream, read message by message with a deadline on each.
 class StreamReader {
  public:
-  StreamReader(refundrelay::v1::RefundEventService::Stub& stub, const refundrelay::v1::SubscribeRequest& request);
+  // With a bearer token, if `token` is not empty.
+  StreamReader(refundrelay::v1::RefundEventService::Stub& stub, const refundrelay::v1::SubscribeRequest& request,
+               const std::string& token = "");
   ~StreamReader();
 
   // The next message, heartbeats included; fails the test when the stream has ended.

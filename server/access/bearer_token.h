@@ -1,0 +1,33 @@
+// Bearer tokens (RFC 6750) and the text of their hashes.
+#ifndef REFUND_RELAY_SERVER_ACCESS_BEARER_TOKEN_H_
+#define REFUND_RELAY_SERVER_ACCESS_BEARER_TOKEN_H_
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "server/translate/sha256.h"
+
+namespace refund_relay {
+
+// A shorter token could be guessed from its hash: 22 characters of Base64 carry 128 bits.
+inline constexpr size_t kShortestTokenBytes = 22;
+
+// The token in the value of an `authorization` field, `Bearer TOKEN`; unset if it is none. Views `value`. Pure.
+std::optional<std::string_view> TokenOf(std::string_view value);
+
+// INVALID_ARGUMENT when `token` is too short or has characters that no bearer token has. No message holds any of it.
+absl::Status CheckToken(std::string_view token);
+
+// `sha256:` and the lower-case hex SHA-256 of a token, as the policy has it. Tokens are random, so one hash is enough:
+// there is nothing to guess that a slow one would protect.
+std::string TokenHashText(const Sha256Digest& hash);
+
+// The inverse; unset if `text` is none.
+std::optional<Sha256Digest> ParseTokenHash(std::string_view text);
+
+}  // namespace refund_relay
+
+#endif  // REFUND_RELAY_SERVER_ACCESS_BEARER_TOKEN_H_

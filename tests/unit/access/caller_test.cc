@@ -1,0 +1,167 @@
+// Who a caller is, and what that lets it do.
+#include "server/access/caller.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "server/access/bearer_token.h"
+
+namespace refund_relay {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+SubscriberPolicy Subscriber(std::string name, std::vector<std::string> tokens, std::vector<std::string> certificates) {
+  SubscriberPolicy subscriber;
+  subscriber.name = std::move(name);
+  for (const std::string& token : tokens) subscriber.token_hashes.push_back(Sha256({token}));
+  subscriber.certificates = std::move(certificates);
+  return subscriber;
+}
+
+std::shared_ptr<const AccessPolicy> Policy(std::vector<SubscriberPolicy> subscribers) {
+  return std::make_shared<const AccessPolicy>(AccessPolicy{std::move(subscribers)});
+}
+
+std::shared_ptr<const AccessPolicy> TwoNames() {
+  return Policy({Subscriber("books", {"old", "new"}, {"dns:books.internal"}),
+                 Subscriber("ledger", {"other"}, {"uri:spiffe://org/ledger"})});
+}
+
+CallerClaim TokenClaim(const std::string& token) {
+  const std::string value = absl::StrCat("Bearer ", token);
+  return ReadCallerClaim({std::string_view(value)}, {});
+}
+
+struct IdentityCase {
+  const char* what;
+  std::vector<std::string_view> authorization;
+  CertificateNames certificate;
+  CallerResult result;
+  const char* name;
+};
+
+class IdentityTest : public testing::TestWithParam<IdentityCase> {};
+
+TEST_P(IdentityTest, IsDecidedByTokenOrCertificate) {
+  const Caller caller(ReadCallerClaim(GetParam().authorization, GetParam().certificate), TwoNames());
+  EXPECT_EQ(caller.result(), GetParam().result) << GetParam().what;
+  EXPECT_EQ(caller.name(), GetParam().name) << GetParam().what;
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, IdentityTest,
+    testing::Values(
+        IdentityCase{"nothing", {}, {}, CallerResult::kAbsent, ""},
+        IdentityCase{"the first of two tokens", {"Bearer old"}, {}, CallerResult::kAuthentic, "books"},
+        IdentityCase{"the second of two tokens", {"Bearer new"}, {}, CallerResult::kAuthentic, "books"},
+        IdentityCase{"a token of another", {"Bearer other"}, {}, CallerResult::kAuthentic, "ledger"},
+        IdentityCase{"an unknown token", {"Bearer unknown"}, {}, CallerResult::kWrong, ""},
+        IdentityCase{"no bearer token", {"Basic b2xk"}, {}, CallerResult::kIllFormed, ""},
+        IdentityCase{"two tokens at once", {"Bearer old", "Bearer old"}, {}, CallerResult::kIllFormed, ""},
+        IdentityCase{"a DNS name", {}, {true, {"books.internal"}, {}}, CallerResult::kAuthentic, "books"},
+        IdentityCase{"a DNS name in capitals", {}, {true, {"Books.Internal"}, {}}, CallerResult::kAuthentic, "books"},
+        IdentityCase{"the second name", {}, {true, {"x", "books.internal"}, {}}, CallerResult::kAuthentic, "books"},
+        IdentityCase{"a URI", {}, {true, {}, {"spiffe://org/ledger"}}, CallerResult::kAuthentic, "ledger"},
+        IdentityCase{"a URI in capitals", {}, {true, {}, {"spiffe://ORG/ledger"}}, CallerResult::kWrong, ""},
+        IdentityCase{"a URI as DNS name", {}, {true, {"spiffe://org/ledger"}, {}}, CallerResult::kWrong, ""},
+        IdentityCase{"a DNS name as URI", {}, {true, {}, {"books.internal"}}, CallerResult::kWrong, ""},
+        IdentityCase{"a longer name", {}, {true, {"books.internal.evil"}, {}}, CallerResult::kWrong, ""},
+        IdentityCase{"a wildcard", {}, {true, {"*.internal"}, {}}, CallerResult::kWrong, ""},
+        IdentityCase{"a name that ends early",
+                     {},
+                     {true, {std::string("books.internal\0.evil", 20)}, {}},
+                     CallerResult::kWrong,
+                     ""},
+        IdentityCase{"a certificate without names", {}, {true, {}, {}}, CallerResult::kWrong, ""},
+        IdentityCase{"a wrong token beside a right certificate",
+                     {"Bearer unknown"},
+                     {true, {"books.internal"}, {}},
+                     CallerResult::kWrong,
+                     ""},
+        IdentityCase{"a token beside another's certificate",
+                     {"Bearer other"},
+                     {true, {"books.internal"}, {}},
+                     CallerResult::kAuthentic,
+                     "ledger"}));
+
+TEST(CallerTest, ATokenIsNotKept) {
+  const CallerClaim claim = TokenClaim("old");
+  EXPECT_EQ(claim.token_hash, Sha256({"old"}));
+  EXPECT_THAT(claim.certificates, IsEmpty());
+}
+
+TEST(CallerTest, WithoutAPolicyEveryoneMayDoEverything) {
+  const Caller caller;
+  EXPECT_EQ(caller.result(), CallerResult::kAuthentic);
+  ASSERT_TRUE(caller.RightsAs("anyone").has_value());
+  EXPECT_TRUE(caller.RightsAs("anyone")->all && caller.RightsAs("anyone")->personal_data);
+  EXPECT_TRUE(caller.MayAdminister() && caller.MayCommitFor("anyone") && caller.MayLookUpByRefund());
+  EXPECT_TRUE(caller.View().SeesAll() && caller.ViewByRefund().SeesAll() && caller.SeesQuarantinedBodies());
+  EXPECT_TRUE(caller.View().SeesPersonalData("refunded.pass"));
+}
+
+TEST(CallerTest, EverythingIsDeniedByDefault) {
+  const Caller caller(TokenClaim("old"), TwoNames());
+  EXPECT_EQ(caller.RightsAs("books"), EventRights());
+  EXPECT_EQ(caller.RightsAs("ledger"), std::nullopt);
+  EXPECT_EQ(caller.RightsAs("absent"), std::nullopt);
+  EXPECT_TRUE(caller.MayCommitFor("books"));
+  EXPECT_FALSE(caller.MayCommitFor("ledger"));
+  EXPECT_FALSE(caller.MayAdminister() || caller.MayLookUpByRefund() || caller.SeesQuarantinedBodies());
+  EXPECT_FALSE(caller.View().SeesAll());
+  EXPECT_THAT(caller.View().EventNames(), IsEmpty());
+  EXPECT_FALSE(caller.View().Sees("refunded.pass"));
+}
+
+TEST(CallerTest, AnUnknownCallerHasNoRightAtAll) {
+  const Caller caller(TokenClaim("unknown"), TwoNames());
+  EXPECT_EQ(caller.RightsAs("books"), std::nullopt);
+  EXPECT_FALSE(caller.MayCommitFor("books") || caller.MayAdminister() || caller.MayLookUpByRefund());
+  EXPECT_FALSE(caller.View().Sees("refunded.pass") || caller.View().SeesAll());
+}
+
+TEST(CallerTest, EachRightIsItsOwn) {
+  SubscriberPolicy none = Subscriber("x", {"t"}, {});
+  const auto with = [&](auto change) {
+    SubscriberPolicy subscriber = none;
+    change(subscriber);
+    return Caller(TokenClaim("t"), Policy({subscriber}));
+  };
+  const auto rights = [](const Caller& caller) {
+    return std::vector<bool>{caller.MayAdminister(), caller.MayCommitFor("other"), caller.MayLookUpByRefund(),
+                             caller.View().Sees("refunded.a"), caller.SeesQuarantinedBodies()};
+  };
+  EXPECT_THAT(rights(with([](auto& s) { s.administer = true; })), ElementsAre(true, false, false, false, false));
+  EXPECT_THAT(rights(with([](auto& s) { s.commit_for_others = true; })), ElementsAre(false, true, false, false, false));
+  EXPECT_THAT(rights(with([](auto& s) { s.look_up_by_refund = true; })), ElementsAre(false, false, true, false, false));
+  EXPECT_THAT(rights(with([](auto& s) { s.events.all = true; })), ElementsAre(false, false, false, true, false));
+  EXPECT_THAT(rights(with([](auto& s) { s.events.event_names = {"refunded.a"}; })),
+              ElementsAre(false, false, false, true, false));
+  EXPECT_THAT(rights(with([](auto& s) { s.events.personal_data = true; })),
+              ElementsAre(false, false, false, false, false));
+  EXPECT_THAT(rights(with([](auto& s) { s.administer = s.events.personal_data = true; })),
+              ElementsAre(true, false, false, false, true));
+}
+
+TEST(CallerTest, OneIdentityMayHaveSeveralNames) {
+  SubscriberPolicy passes = Subscriber("passes", {"t"}, {});
+  passes.events = {false, {"refunded.pass"}, true};
+  SubscriberPolicy rest = Subscriber("rest", {"t"}, {});
+  rest.events = {false, {"refunded.bundle", "refunded.subscription"}, false};
+  rest.look_up_by_refund = true;
+  const Caller caller(TokenClaim("t"), Policy({passes, rest}));
+  EXPECT_EQ(caller.RightsAs("passes"), passes.events);
+  EXPECT_EQ(caller.RightsAs("rest"), rest.events);
+  EXPECT_THAT(caller.View().EventNames(), ElementsAre("refunded.bundle", "refunded.pass", "refunded.subscription"));
+  EXPECT_TRUE(caller.View().SeesPersonalData("refunded.pass"));
+  EXPECT_FALSE(caller.View().SeesPersonalData("refunded.bundle")) << "the right of one name does not spill over";
+  EXPECT_FALSE(caller.View().SeesPersonalData("refunded.other"));
+  EXPECT_THAT(caller.ViewByRefund().EventNames(), ElementsAre("refunded.bundle", "refunded.subscription"));
+}
+
+}  // namespace
+}  // namespace refund_relay
