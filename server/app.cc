@@ -74,8 +74,7 @@ absl::Status App::Start() {
   }
   // The admin port comes first: probes must find it while a long log is opened.
   for (const auto step : {&App::LoadCredentials, &App::LoadAccessPolicy, &App::LoadCertificates, &App::StartAdmin,
-                          &App::OpenLog,
-                          &App::StartGrpc, &App::StartIngress}) {
+                          &App::OpenLog, &App::StartGrpc, &App::StartIngress}) {
     if (StopRequested()) return absl::CancelledError("a stop was asked for while starting");
     if (absl::Status status = (this->*step)(); !status.ok()) return status;
   }
@@ -293,6 +292,7 @@ absl::Status App::StartGrpc() {
   options.server_instance = instance_;
   options.server_version = std::string(Version());
   options.tls = grpc_tls_.get();
+  options.require_client_certificate = config_.grpc_tls_require_client_cert;
   auto server =
       GrpcServer::Start(options, {*storage_.log, *storage_.positions, *storage_.quarantine, fan_out_, *history_,
                                   promotions_, streams_, *rpc_metrics_, access_, Clock::System(), ParseWebhook});
