@@ -108,7 +108,10 @@ TEST_F(RefundctlTest, HelpHasAnExampleOfEachCommandAndTheExitCodes) {
                                 {"quarantine", "discard"},
                                 {"policy"},
                                 {"policy", "check"},
-                                {"policy", "hash-token"}};
+                                {"policy", "hash-token"},
+                                {"check"},
+                                {"check", "webhooks"},
+                                {"check", "subscribe"}};
   for (Arguments command : commands) {
     std::string example = "  refundctl ";
     for (const auto& word : command) example += word + " ";
