@@ -24,7 +24,7 @@ def resolve(schema, root):
 
 def is_section(node, schema):
     """Whether the table tells the members of this mapping, rather than the mapping as one value."""
-    return isinstance(node, yaml.MappingNode) and schema.get("additionalProperties") is False and bool(node.value)
+    return isinstance(node, yaml.MappingNode) and "properties" in schema and bool(node.value)
 
 
 def comment_above(lines, line):
