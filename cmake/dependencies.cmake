@@ -11,7 +11,9 @@ find_package(Boost 1.81 REQUIRED)        # headers only: Beast and Asio
 find_package(SQLite3 3.40 REQUIRED)
 find_package(CLI11 REQUIRED CONFIG)
 find_package(prometheus-cpp REQUIRED CONFIG)  # core only; its exposer is not used
-find_package(GTest REQUIRED)
+if(REFUND_RELAY_TESTS)
+  find_package(GTest REQUIRED)
+endif()
 pkg_check_modules(XXHASH REQUIRED IMPORTED_TARGET libxxhash)
 find_path(RAPIDJSON_INCLUDE_DIR rapidjson/reader.h REQUIRED)
 add_library(rapidjson INTERFACE)
