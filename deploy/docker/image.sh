@@ -5,8 +5,11 @@ cd "$(dirname "$(readlink -f "$0")")/../.."
 
 readonly PYTHON=/usr/bin/python3 SUITE=trixie
 readonly OUT=build/image/out
-# The vfs driver and chroot isolation work inside most containers, too; both can be set from outside.
-export STORAGE_DRIVER="${STORAGE_DRIVER:-vfs}" BUILDAH_ISOLATION="${BUILDAH_ISOLATION:-chroot}"
+# What the image depends on in this tree.
+readonly SOURCES=(dev CMakeLists.txt CMakePresets.json cmake proto server client tests/testdata deploy/docker)
+# Isolation by chroot works inside most containers, too. STORAGE_DRIVER=vfs does where overlay is refused.
+export BUILDAH_ISOLATION="${BUILDAH_ISOLATION:-chroot}"
+buildah() { command buildah ${STORAGE_DRIVER:+--storage-driver "$STORAGE_DRIVER"} "$@"; }
 
 usage() {
   cat <<'TEXT'
@@ -53,6 +56,7 @@ trap clean_up EXIT
 
 debian_mirror() {
   local uri
+  # shellcheck disable=SC2016 # apt's own variables
   uri=$(apt-get indextargets --format '$(ORIGIN) $(REPO_URI)' 'Created-By: Packages' |
     sed -n 's,^Debian \(.*/debian\)/$,\1,p' | sort -u | head -n 1)
   echo "${uri:-http://deb.debian.org/debian}"
@@ -88,8 +92,94 @@ TEXT
   buildah commit --quiet "$container" "$1" >/dev/null
 }
 
+# ---- the image ----
+
+# Sets version, revision and epoch: what the labels say, and the time that every file bears.
+describe_source() {
+  version=$(sed -n 's/^project(refund_relay VERSION \([0-9.]*\) .*/\1/p' CMakeLists.txt)
+  revision=unknown epoch=${SOURCE_DATE_EPOCH:-0}
+  if git rev-parse --git-dir >/dev/null 2>&1; then
+    revision=$(git rev-parse HEAD)
+    [ -z "$(git status --porcelain -- "${SOURCES[@]}")" ] || revision+=-dirty
+    epoch=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)}
+  fi
+}
+
+# Tags that move leave their old image behind; this removes it.
+build_stage() { # stage, name, arguments...
+  local stage=$1 name=$2 old
+  shift 2
+  old=$(buildah images --quiet "$name" 2>/dev/null || true)
+  buildah build --layers=false --timestamp "$epoch" --file deploy/docker/Dockerfile --target "$stage" --tag "$name" \
+    --build-arg BASE="$base" --build-arg VERSION="$version" --build-arg REVISION="$revision" \
+    --build-arg SOURCE_DATE_EPOCH="$epoch" --build-arg CREATED="$(date -u -d "@$epoch" +%Y-%m-%dT%H:%M:%SZ)" "$@" . \
+    >"$OUT/build.log" 2>&1 || die "cannot build $stage: $(tail -n 30 "$OUT/build.log")"
+  if [ -n "$old" ] && [ "$old" != "$(buildah images --quiet "$name")" ]; then buildah rmi "$old" >/dev/null; fi
+}
+
+build_image() { # name, arguments...
+  local name=$1
+  shift
+  build_stage assembled "$name-parts" "$@"
+  build_stage runtime "$name" --build-arg ASSEMBLED="$name-parts"
+}
+
+# What a registry would call it: the digest of the manifest with compressed layers.
+digest_of() { # name
+  rm -rf "$OUT/oci"
+  buildah push --quiet --digestfile "$OUT/digest" "$1" "oci:$OUT/oci" >/dev/null
+  rm -rf "$OUT/oci"
+  cat "$OUT/digest"
+}
+
+# A container of an image, only to look at; sets `mounted`.
+mount_image() { # name
+  local container
+  container=$(buildah from "$1")
+  containers+=("$container")
+  mounted=$(buildah mount "$container")
+}
+
 mkdir -p "$OUT"
 if [ -z "$base" ]; then
   base=localhost/refund-relay-base:$SUITE
   if [ -n "$fresh" ] || ! buildah inspect --type image "$base" >/dev/null 2>&1; then make_base "$base"; fi
 fi
+
+describe_source
+say "building $tag: version $version, revision $revision, from $base"
+build_image "$tag"
+digest=$(digest_of "$tag")
+mount_image "$tag-parts"
+rm -rf "$OUT/debug"
+cp -r "$mounted/artifacts/." "$OUT/"
+rm -f "$OUT/refund-relay.tar"
+buildah push --quiet "$tag" "docker-archive:$OUT/refund-relay.tar:$tag" >/dev/null
+buildah inspect --type image "$tag" >"$OUT/inspect.json"
+
+say "checking what it holds, then running the main job in it"
+mount_image "$tag"
+IMAGE_ROOT=$mounted IMAGE_CONFIG=$PWD/$OUT/inspect.json IMAGE_ARTIFACTS=$PWD/$OUT PYTHONDONTWRITEBYTECODE=1 \
+  PYTHONPATH=tests/image "$PYTHON" -m unittest image_content image_run || die "the image does not keep its promises"
+
+if [ -n "$twice" ]; then
+  say "building again without any cache of compiled files"
+  build_image localhost/refund-relay-twice:dev --build-arg CCACHE_DISABLE=1
+  again=$(digest_of localhost/refund-relay-twice:dev)
+  echo "$digest" >"$OUT/digest"
+  [ "$again" = "$digest" ] || die "two builds differ: $digest and $again; compare $tag with localhost/refund-relay-twice:dev"
+  buildah rmi localhost/refund-relay-twice:dev localhost/refund-relay-twice:dev-parts >/dev/null
+  say "the second build has the same digest"
+fi
+
+cat >&2 <<TEXT
+
+$(head -n 12 "$OUT/sizes.txt")
+bytes by Debian package and folder, the largest first; all: $OUT/sizes.txt
+
+image    $tag, $(du -s --apparent-size --block-size=1 "$mounted" | cut -f 1) bytes of files
+digest   $digest
+archive  $OUT/refund-relay.tar
+SBOM     $OUT/refund-relay.spdx.json
+symbols  $OUT/debug (gdb: set debug-file-directory $PWD/$OUT/debug)
+TEXT
