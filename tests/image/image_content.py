@@ -253,7 +253,7 @@ class Configuration(unittest.TestCase):
     def test_labels(self):
         labels = self.config['Labels']
         prefix = 'org.opencontainers.image.'
-        for name in ('title', 'description', 'source', 'url', 'documentation', 'vendor', 'licenses', 'version', 'revision', 'created'):
+        for name in ('title', 'description', 'source', 'url', 'documentation', 'licenses', 'version', 'revision', 'created'):
             self.assertTrue(labels.get(prefix + name), name)
         for program in sorted(OURS):
             self.assertEqual(in_image(program, '--version').split()[-1], labels[prefix + 'version'])
