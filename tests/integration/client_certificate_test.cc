@@ -7,13 +7,13 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "server/ops/tls_store.h"
 #include "tests/testing/called.h"
 #include "tests/testing/log_lines.h"
 #include "tests/testing/streaming_server.h"
 #include "tests/testing/temp_dir.h"
 #include "tests/testing/test_authority.h"
 #include "tests/testing/test_events.h"
+#include "tests/testing/test_tls_store.h"
 
 namespace refund_relay {
 namespace {
@@ -33,13 +33,7 @@ class ClientCertificateTest : public testing::Test {
  protected:
   ClientCertificateTest() {
     const TestCertificate own = authority_.Issue("server", "DNS:relay.internal");
-    tls_ = std::make_unique<TlsStore>("grpc",
-                                      TlsFiles{.cert_file = folder_.Write("tls.crt", own.certificate),
-                                               .key_file = folder_.Write("tls.key", own.key),
-                                               .client_ca_file = folder_.Write("ca.crt", authority_.certificate())},
-                                      TlsStore::Report{[](const auto&, bool) {}, [](const auto&, absl::Time) {}});
-    const absl::Status loaded = tls_->Load();
-    if (!loaded.ok()) throw std::logic_error(loaded.ToString());
+    tls_ = LoadedTlsStore(folder_, own, authority_.certificate());
     StreamingServer::Options server;
     server.grpc.tls = tls_.get();
     server.grpc.require_client_certificate = false;
