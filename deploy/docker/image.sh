@@ -105,7 +105,7 @@ describe_source() {
   fi
 }
 
-# Tags that move leave their old image behind; this removes it.
+# A tag that moves leaves its old image behind; this removes it, unless somebody else named or uses it.
 build_stage() { # stage, name, arguments...
   local stage=$1 name=$2 old
   shift 2
@@ -114,7 +114,7 @@ build_stage() { # stage, name, arguments...
     --build-arg BASE="$base" --build-arg VERSION="$version" --build-arg REVISION="$revision" \
     --build-arg SOURCE_DATE_EPOCH="$epoch" --build-arg CREATED="$(date -u -d "@$epoch" +%Y-%m-%dT%H:%M:%SZ)" "$@" . \
     >"$OUT/build.log" 2>&1 || die "cannot build $stage: $(tail -n 30 "$OUT/build.log")"
-  if [ -n "$old" ] && [ "$old" != "$(buildah images --quiet "$name")" ]; then buildah rmi "$old" >/dev/null; fi
+  if [ -n "$old" ] && [ "$old" != "$(buildah images --quiet "$name")" ]; then buildah rmi "$old" >/dev/null 2>&1 || true; fi
 }
 
 build_image() { # name, arguments...
