@@ -57,6 +57,12 @@ def wait_for(what, probe, deadline=DEADLINE):
         time.sleep(0.3)
 
 
+def rendered(path, namespace):
+    """The objects of a values file, without asking the cluster."""
+    text = helm("template", "refund-relay", CHART, "--namespace", namespace, "--values", path, "--kube-version", tools.KUBERNETES)
+    return [doc for doc in yaml.safe_load_all(text) if doc]
+
+
 def known_kinds():
     """Every (apiVersion, kind) that the cluster serves."""
     found = set()

@@ -38,11 +38,9 @@ def load(image, command):
 
 def missing_definitions(cluster):
     """(file, name) of the CRDs of kinds that the chart renders and the cluster does not know."""
-    from test_values_files import rendered
-
     missing = set()
     for path in (cluster.CHART / "ci").glob("*-values.yaml"):
-        missing |= {(doc["apiVersion"], doc["kind"]) for doc in rendered(path, "default")}
+        missing |= {(doc["apiVersion"], doc["kind"]) for doc in cluster.rendered(path, "default")}
     for api_version, kind in sorted(missing - cluster.known_kinds()):
         group = api_version.split("/")[0]
         for module, pattern in cluster.tools.CRDS:
@@ -81,7 +79,7 @@ def main():
     commit = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=HERE, capture_output=True, text=True, check=True).stdout.strip()
     version = cluster.kubectl("version", "--output=yaml").split("serverVersion:")[1].split("gitVersion: ")[1].split()[0]
     cluster.say(f"{time.strftime('%Y-%m-%d %H:%M UTC', time.gmtime())}, commit {commit}, Kubernetes {version}, "
-                f"{cluster.helm('version', '--short').strip()}, image {arguments.image}")
+                f"Helm {cluster.tools.COMMANDS['helm4'].split('@')[1]}, image {arguments.image}")
     if arguments.load:
         load(arguments.image, arguments.load)
     with definitions(cluster, arguments.crds):

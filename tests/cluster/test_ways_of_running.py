@@ -7,18 +7,13 @@ import yaml
 
 import cluster
 import fixtures
-from cluster import CHART, Namespace, Release, helm, say
+from cluster import CHART, Namespace, Release, rendered, say
 
 # What stands in the way of running a file here though the cluster knows its kinds.
 CANNOT_RUN = {"full-values.yaml": "it names an image by digest, a private registry, a runtime class and a priority class of somebody"}
 
 
-def rendered(path, namespace):
-    text = helm("template", "refund-relay", CHART, "--namespace", namespace, "--values", path, "--kube-version", cluster.tools.KUBERNETES)
-    return [doc for doc in yaml.safe_load_all(text) if doc]
-
-
-class ValuesFilesTest(unittest.TestCase):
+class WaysOfRunningTest(unittest.TestCase):
     def test_every_file_that_can_run_here(self):
         ran = []
         kinds = cluster.known_kinds()
