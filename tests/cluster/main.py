@@ -58,8 +58,8 @@ def definitions(cluster, wanted):
         for path, name in missing_definitions(cluster) if wanted else ():
             applied.append(name)
             cluster.kubectl("apply", "--server-side", "--filename", path)
-            cluster.kubectl("wait", "--for=condition=Established", name, "--timeout=60s")
         if applied:
+            cluster.wait_for("the new kinds", lambda: not list(missing_definitions(cluster)))
             cluster.say(f"applied {len(applied)} definitions of custom resources")
         yield
     finally:
