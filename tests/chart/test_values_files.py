@@ -1,7 +1,9 @@
 """Every way of running: linted and rendered by both Helms, and valid by the schemas of Kubernetes and the CRDs."""
 
 import json
+import pathlib
 import subprocess
+import tarfile
 import tempfile
 import unittest
 
@@ -62,6 +64,17 @@ class ValuesFilesTest(unittest.TestCase):
         for path in VALUES_FILES:
             for doc in render_file(path):
                 self.assertEqual(NAMESPACE, doc["metadata"]["namespace"], doc["kind"])
+
+    def test_the_package_is_whole(self):
+        with tempfile.TemporaryDirectory() as folder:
+            for version in HELMS:
+                helm("package", CHART, "--destination", folder, version=version)
+                package = next(pathlib.Path(folder).glob("*.tgz"))
+                self.assertEqual(by_name(render_file(MINIMAL, version)), by_name(render(MINIMAL, chart=package, version=version)))
+                with tarfile.open(package) as archive:
+                    names = archive.getnames()
+                for name in ("README.md", "UPGRADING.md", "values.schema.json", "files/alerts.yaml", "templates/tests/check.yaml"):
+                    self.assertIn(f"refund-relay/{name}", names)
 
     def test_notes_tell_the_next_command(self):
         for version in HELMS:

@@ -40,8 +40,8 @@ def kubectl(*arguments, **options):
     return run("kubectl", *arguments, **options).stdout
 
 
-def helm(*arguments, check=True):
-    done = run(tools.command("helm4"), *arguments, check=check)
+def helm(*arguments, check=True, version="helm4"):
+    done = run(tools.command(version), *arguments, check=check)
     return done.stdout if check else done
 
 
@@ -110,8 +110,8 @@ class Namespace:
 class Release:
     """One release of the chart."""
 
-    def __init__(self, namespace, name="refund-relay"):
-        self.namespace, self.name = namespace, name
+    def __init__(self, namespace, name="refund-relay", helm_version="helm4"):
+        self.namespace, self.name, self.helm_version = namespace, name, helm_version
 
     def install(self, *values_files, chart=CHART, values=None, upgrade=False):
         """Installs or upgrades, and waits until the pod is ready. Returns NOTES.txt."""
@@ -120,7 +120,7 @@ class Release:
         arguments = ["upgrade" if upgrade else "install", self.name, chart, "--namespace", self.namespace.name]
         for path in values_files:
             arguments += ["--values", path]
-        notes = helm(*arguments, *sets(image), *sets(values or {}))
+        notes = helm(*arguments, *sets(image), *sets(values or {}), version=self.helm_version)
         self.wait_ready()
         return notes
 
@@ -132,7 +132,8 @@ class Release:
             raise AssertionError("\n".join([str(error), *seen])) from error
 
     def test(self):
-        done = helm("test", self.name, "--namespace", self.namespace.name, "--logs", "--timeout", f"{DEADLINE}s", check=False)
+        done = helm("test", self.name, "--namespace", self.namespace.name, "--logs", "--timeout", f"{DEADLINE}s", check=False,
+                    version=self.helm_version)
         if done.returncode != 0:
             raise AssertionError(f"helm test failed\n{done.stdout}{done.stderr}\n{self.logs(check=False)}")
         return done.stdout
@@ -142,6 +143,11 @@ class Release:
 
     def pod(self):
         return self.namespace.get("pod", f"{self.name}-0")
+
+    def metrics(self):
+        """The text of /metrics, through the API server."""
+        admin = self.namespace.get("service", f"{self.name}-admin")["spec"]["ports"][0]["appProtocol"]
+        return kubectl("get", "--raw", f"/api/v1/namespaces/{self.namespace.name}/services/{admin}:{self.name}-admin:admin/proxy/metrics")
 
     def _test_pod(self):
         hooks = helm("get", "hooks", self.name, "--namespace", self.namespace.name)
@@ -193,8 +199,8 @@ class Client:
         text = self.namespace.kubectl("logs", self.name, check=False)
         return [json.loads(line) for line in text.splitlines() if line.startswith("{") and line.endswith("}")]
 
-    def wait_line(self, what, matches):
-        return wait_for(f"{self.name}: {what}", lambda: next((line for line in self.lines() if matches(line)), None))
+    def wait_line(self, what, matches, deadline=DEADLINE):
+        return wait_for(f"{self.name}: {what}", lambda: next((line for line in self.lines() if matches(line)), None), deadline)
 
     def finish(self, exit_codes=(0,), deadline=DEADLINE):
         def ended():

@@ -45,6 +45,13 @@ class WaysOfRunningTest(unittest.TestCase):
                         objects = [doc for doc in objects if doc["kind"] != "Pod"]
                     namespace.kubectl("apply", "--dry-run=server", "--validate=strict", "--filename", "-", stdin=yaml.safe_dump_all(objects))
 
+    def test_helm_3(self):
+        with Namespace("rr-helm-3") as namespace:
+            fixtures.put_fixtures(namespace)
+            release = Release(namespace, helm_version="helm3")
+            release.install(CHART / "ci" / "minimal-values.yaml")
+            self.assertIn("says started", release.test())
+
     def run_one(self, path, namespace, objects):
         fixtures.put_fixtures(namespace)
         fixtures.issue_like_cert_manager(namespace, objects)
