@@ -20,6 +20,7 @@ DEADLINE = 180
 SECRET = "cluster-webhook-secret"
 # The token whose hash is in ci/token-policy-values.yaml. It opens nothing but the servers of these tests.
 TOKEN = "T5wq2vJmPz8sKd3nXc7hRb4yLf6gUa9eQo1tViWxNpM"
+OURS = {"app.kubernetes.io/managed-by": "refund-relay-cluster-tests"}  # on every namespace that is made here
 IMAGE = os.environ.get("REFUND_RELAY_IMAGE", "localhost/refund-relay:dev")
 
 
@@ -72,6 +73,12 @@ def known_kinds():
     return found
 
 
+def delete_namespaces():
+    """Waits until everything that these tests made is gone."""
+    selector = ",".join(f"{key}={value}" for key, value in OURS.items())
+    kubectl("delete", "namespace", "--selector", selector, "--wait", "--timeout", f"{DEADLINE}s")
+
+
 class Namespace:
     """A namespace that enforces Pod Security `restricted`; gone at the end, with all that is in it."""
 
@@ -79,17 +86,17 @@ class Namespace:
         self.name = name
 
     def __enter__(self):
-        self.delete()
-        level = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "warn")}
-        self.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": self.name, "labels": level}})
+        self.delete(wait=True)
+        labels = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "warn")} | OURS
+        self.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": self.name, "labels": labels}})
         wait_for("the default service account", lambda: self.kubectl("get", "serviceaccount", "default", "--ignore-not-found"))
         return self
 
     def __exit__(self, *_):
-        self.delete()
+        self.delete(wait=False)  # delete_namespaces waits for all at once
 
-    def delete(self):
-        kubectl("delete", "namespace", self.name, "--ignore-not-found", "--wait", "--timeout", f"{DEADLINE}s")
+    def delete(self, wait):
+        kubectl("delete", "namespace", self.name, "--ignore-not-found", f"--wait={str(wait).lower()}", "--timeout", f"{DEADLINE}s")
 
     def kubectl(self, *arguments, **options):
         return kubectl("--namespace", self.name, *arguments, **options)

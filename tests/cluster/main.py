@@ -85,7 +85,10 @@ def main():
     with definitions(cluster, arguments.crds):
         loader = unittest.TestLoader()
         suite = loader.loadTestsFromNames(arguments.tests) if arguments.tests else loader.discover(str(HERE))
-        result = unittest.TextTestRunner(verbosity=2, stream=sys.stdout).run(suite)
+        try:
+            result = unittest.TextTestRunner(verbosity=2, stream=sys.stdout).run(suite)
+        finally:
+            cluster.delete_namespaces()
     cluster.say(f"{time.monotonic() - started:.0f} s in all")
     return 0 if result.wasSuccessful() else 1
 
