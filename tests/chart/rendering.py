@@ -46,11 +46,15 @@ def render(*values_files, **options):
     return [doc for doc in yaml.safe_load_all(render_text(*values_files, **options)) if doc]
 
 
+def chart_copy(folder):
+    """The chart once more, in `folder`, to be changed."""
+    return pathlib.Path(shutil.copytree(CHART, pathlib.Path(folder) / "refund-relay"))
+
+
 def notes(*values_files, version="helm4"):
     """NOTES.txt as `helm install` prints it. Without a cluster Helm shows none, so a copy of the chart has it as an object."""
     with tempfile.TemporaryDirectory() as folder:
-        copy = pathlib.Path(folder) / "refund-relay"
-        shutil.copytree(CHART, copy)
+        copy = chart_copy(folder)
         text = (copy / "templates" / "NOTES.txt").read_text()
         (copy / "templates" / "notes.yaml").write_text(
             '{{- define "notes" }}' + text + '{{ end }}kind: Notes\nmetadata: {name: notes}\ntext: {{ include "notes" . | toJson }}\n'

@@ -2,11 +2,12 @@
 
 import json
 import re
+import tempfile
 import unittest
 
 import yaml
 
-from rendering import CHART, NAMESPACE, VALUES_FILES, flags, kinds, minimal, one, pod_spec, render, render_file, server
+from rendering import CHART, MINIMAL, NAMESPACE, VALUES_FILES, chart_copy, flags, kinds, minimal, one, pod_spec, render, render_file, server
 from rendering import test_container as container_of_test
 from rendering import test_pod as pod_of_test
 
@@ -28,7 +29,7 @@ class PodTest(unittest.TestCase):
         self.assertEqual(["ReadWriteOncePod"], spec["volumeClaimTemplates"][0]["spec"]["accessModes"])
 
     def test_what_kubernetes_never_changes_holds_no_version(self):
-        spec = one(ci("full") + ci("minimal")[:0], "StatefulSet")["spec"]
+        spec = one(ci("full"), "StatefulSet")["spec"]
         self.assertNotIn("volumeClaimTemplates", spec)  # it has a claim of its own
         claim = one(ci("minimal"), "StatefulSet")["spec"]["volumeClaimTemplates"][0]
         self.assertNotRegex(json.dumps(claim["metadata"]), r"version|chart|\d+\.\d+")
@@ -288,6 +289,19 @@ class MonitoringTest(unittest.TestCase):
         self.assertNotIn('job=\\"refund-relay\\"', text)
         self.assertIn('job=\\"refunds\\"', text)
         self.assertNotIn("RUNBOOK_URL", text)
+
+
+    def test_the_dashboards_are_those_of_the_files(self):
+        with tempfile.TemporaryDirectory() as folder:
+            copy = chart_copy(folder)
+            content = '{"title": "Refunds", "expr": "rate(x{job=\\"y\\"}[5m]) {{ legend }}"}\n'
+            for old in copy.glob("files/dashboard*.json"):
+                old.unlink()
+            (copy / "files" / "dashboard-overview.json").write_text(content)
+            values = {"monitoring": {"dashboard": {"enabled": True}}}
+            dashboard = one(render(MINIMAL, values=values, chart=copy), "ConfigMap", "refund-relay-dashboard")
+        self.assertEqual({"refund-relay-dashboard-overview.json": content}, dashboard["data"])
+        self.assertEqual("1", dashboard["metadata"]["labels"]["grafana_dashboard"])
 
 
 class HelmTestTest(unittest.TestCase):
