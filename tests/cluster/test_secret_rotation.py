@@ -88,7 +88,8 @@ class RotationTest(unittest.TestCase):
 
     @staticmethod
     def expiry(release):
-        return float(re.search(r"^refund_relay_certificate_expiry_timestamp_seconds\{cert="grpc"\} (\S+)$", release.metrics(), re.MULTILINE)[1])
+        series = r'^refund_relay_certificate_expiry_timestamp_seconds\{cert="grpc"\} (\S+)$'
+        return float(re.search(series, release.metrics(), re.MULTILINE)[1])
 
 
 if __name__ == "__main__":
