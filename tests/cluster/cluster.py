@@ -20,7 +20,6 @@ DEADLINE = 180
 SECRET = "cluster-webhook-secret"
 # The token whose hash is in ci/token-policy-values.yaml. It opens nothing but the servers of these tests.
 TOKEN = "T5wq2vJmPz8sKd3nXc7hRb4yLf6gUa9eQo1tViWxNpM"
-OURS = {"app.kubernetes.io/managed-by": "refund-relay-cluster-tests"}  # on every namespace that is made here
 IMAGE = os.environ.get("REFUND_RELAY_IMAGE", "localhost/refund-relay:dev")
 
 
@@ -73,10 +72,13 @@ def known_kinds():
     return found
 
 
+_made = []  # names of the namespaces of this process
+
+
 def delete_namespaces():
-    """Waits until everything that these tests made is gone."""
-    selector = ",".join(f"{key}={value}" for key, value in OURS.items())
-    kubectl("delete", "namespace", "--selector", selector, "--wait", "--timeout", f"{DEADLINE}s")
+    """Waits until everything that this process made is gone."""
+    if _made:
+        kubectl("delete", "namespace", *_made, "--ignore-not-found", "--wait", "--timeout", f"{DEADLINE}s")
 
 
 class Namespace:
@@ -87,7 +89,8 @@ class Namespace:
 
     def __enter__(self):
         self.delete(wait=True)
-        labels = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "warn")} | OURS
+        _made.append(self.name)
+        labels = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "warn")}
         self.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": self.name, "labels": labels}})
         wait_for("the default service account", lambda: self.kubectl("get", "serviceaccount", "default", "--ignore-not-found"))
         return self
