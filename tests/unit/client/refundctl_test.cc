@@ -29,7 +29,7 @@ using testing::StartsWith;
 
 TEST_F(RefundctlTest, WrongUsageIsTwoAndSaysWhat) {
   const std::pair<Arguments, const char*> cases[] = {
-      {{}, "no command: choose tail, get, list, info, subscribers, positions, quarantine, policy or send"},
+      {{}, "no command: choose tail, get, list, info, subscribers, positions, quarantine, policy, check or send"},
       {{"frob"}, "frob"},
       {{"tail", "--from=latest"}, "--name is required"},
       {{"tail", "--name=Books", "--from=latest"}, "is no subscriber name"},
