@@ -174,7 +174,7 @@ absl::Status App::LoadCertificates() {
 absl::Status App::StartAdmin() {
   AdminHandlers handlers;
   handlers.liveness = [this](std::function<void(absl::Status)> done) { liveness_.Check(std::move(done)); };
-  handlers.readiness = ReadinessChecks();
+  handlers.readiness = readiness_checks_ = ReadinessChecks();
   handlers.metrics = [this] { return MetricsText(); };
   AdminServerOptions options;
   options.tls = admin_tls_.get();
@@ -207,9 +207,10 @@ std::vector<ReadinessCheck> App::ReadinessChecks() {
 }
 
 std::string App::MetricsText() {
+  for (const ReadinessCheck& check : readiness_checks_) ops_metrics_.Ready(check.name, check.check().ok());
   if (EventLog* const log = log_.load(); log != nullptr) {
     log_metrics_.Refresh(log->Info(), storage_.quarantine->Info(),
-                         config_.log == LogKind::kSqlite ? DataDirFreeBytes(config_.data_dir) : std::nullopt);
+                         config_.log == LogKind::kSqlite ? DataDirSpace(config_.data_dir) : std::nullopt);
   }
   return metrics_.Text();
 }
@@ -275,6 +276,7 @@ void App::StartRetention() {
   options.max_bytes = config_.retention_bytes;
   options.dedupe_age = config_.dedupe_age;
   options.metrics = &log_metrics_;
+  log_metrics_.RetentionAge(config_.retention_age);
   options.trimmed = [this](absl::Span<const TrimmedEvent> events) { expired_events_->Add(events); };
   retention_ = std::make_unique<Retention>(*storage_.log, std::move(options));
   retention_->Start();

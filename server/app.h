@@ -119,6 +119,7 @@ class App {
   std::unique_ptr<GrpcServer> grpc_;
   std::unique_ptr<Ingress> ingress_;
   GrpcLiveness liveness_;
+  std::vector<ReadinessCheck> readiness_checks_;  // constant once the admin server runs
   std::unique_ptr<AdminServer> admin_;
   std::unique_ptr<FileWatcher> watcher_;
 };

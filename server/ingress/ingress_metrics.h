@@ -45,6 +45,8 @@ class IngressMetrics {
     prometheus::Gauge* last;
   };
 
+  prometheus::Counter& CounterOf(AuthenticationMethod method, AuthenticationResult result, std::string_view key);
+
   std::vector<OfResult> results_;  // by WebhookResult; constant after construction
   prometheus::Histogram& duration_;
   prometheus::Family<prometheus::Counter>& authentication_;
