@@ -105,14 +105,14 @@ def killed(server, site):
 
 @fault("NotReady", "Down")
 def stuck_in_its_stop(server, site):
-    with server("--drain_delay=1h") as relay:
+    with server("--drain_delay=10m") as relay:
         relay.signal_stop()
         relay.fires("RefundRelayNotReady")
         relay.kill()
         relay.start()
         relay.clears("RefundRelayNotReady")
         relay.kill()
-        relay.flags.remove("--drain_delay=1h")
+        relay.flags.remove("--drain_delay=10m")
         relay.start()
 
 
@@ -173,7 +173,7 @@ exec 3<&- "$@"
 """
 
 
-@fault("DiskFilling", "DiskFullSoon", "StorageFailing", "WebhooksFailing", "WebhooksFailingSlowly", "CommitsSlow")
+@fault("DiskFilling", "DiskFullSoon", "StorageFailing", "WebhooksFailing", "WebhooksFailingSlowly", "SchemaDrift")
 def full_disk(server, site):
     relay = server()
     os.mkdir(relay.data_dir, 0o700)
@@ -203,9 +203,9 @@ def full_disk(server, site):
         orders.close()
 
 
-@fault("CommitsSlow", "QueueFilling", "StorageFailing", "WebhooksFailing", "WebhooksFailingSlowly")
+@fault("CommitsSlow", "QueueFilling", "StorageFailing", "WebhooksFailing", "WebhooksFailingSlowly", "SchemaDrift")
 def held_log(server, site):
-    with server("--commit_timeout=3s") as relay, concurrent.futures.ThreadPoolExecutor(64) as senders:
+    with server("--commit_timeout=100ms") as relay, concurrent.futures.ThreadPoolExecutor(64) as senders:
         with locked(relay):
             waiting = [senders.submit(post, relay, webhooks.webhook(number)) for number in range(4)]
             Prometheus.wait_for("all wait", lambda: relay.metric("refund_relay_append_queue_events") == len(waiting))
@@ -220,9 +220,9 @@ def held_log(server, site):
                 share = (relay.metric("refund_relay_append_queue_bytes")
                          / relay.metric("refund_relay_append_queue_limit_bytes"))
                 if share < 0.8:
-                    for _ in range(64):
-                        senders.submit(post, relay, large_webhook(number))
-                        number += 1
+                    made = [large_webhook(number + i) for i in range(64)]
+                    number += len(made)
+                    concurrent.futures.wait([senders.submit(post, relay, webhook) for webhook in made])
         relay.fires("RefundRelayQueueFilling")
         relay.clears("RefundRelayQueueFilling")
 
@@ -276,7 +276,8 @@ def clocks(server, site):
 @fault("QuarantineNotEmpty", "QuarantineFilling", "SchemaDrift")
 def quarantine(server, site):
     def discard_all(relay):
-        asked = admin.DiscardQuarantinedWebhooksRequest(all=True)
+        kept = relay.admin().ListQuarantinedWebhooks(admin.ListQuarantinedWebhooksRequest(), timeout=DEADLINE).webhooks
+        asked = admin.DiscardQuarantinedWebhooksRequest(quarantine_ids=[webhook.quarantine_id for webhook in kept])
         relay.admin().DiscardQuarantinedWebhooks(asked, timeout=DEADLINE)
 
     with server("--max_quarantined_webhooks=5") as relay:
@@ -311,7 +312,7 @@ def wrong_secret(server, site):
 # ---- subscribers ----
 
 
-@fault("SubscriberLagging")
+@fault("SubscriberLagging", "SchemaDrift")
 def lagging(server, site):
     with server("--write_stall_timeout=1h", "--live_window_bytes=1048576") as relay, contextlib.ExitStack() as stack:
         stream = non_reader(relay, "behind", stack)
@@ -366,7 +367,7 @@ def overtaken(server, site):
         relay.clears("RefundRelaySubscriberNearRetention", "RefundRelayEventsExpired")
 
 
-@fault("SlowSubscribers")
+@fault("SlowSubscribers", "SchemaDrift")
 def not_reading(server, site):
     with server("--write_stall_timeout=1s") as relay, contextlib.ExitStack() as stack:
         for number in range(3):

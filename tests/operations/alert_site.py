@@ -1,5 +1,6 @@
 """One Prometheus over many servers: what fires where, and servers that it goes on scraping when they start again."""
 
+import itertools
 import os
 import re
 import threading
@@ -89,21 +90,33 @@ class Site:
 
 
 class Server(Relay):
-    """A server with the name that Prometheus knows it by."""
+    """A server with the name that Prometheus knows it by. Its admin address outlives restarts: 127.0.0.0/8 is all
+    loopback, and on an address that only this test uses the port is free."""
+
+    _number = itertools.count(1)
 
     def __init__(self, site, instance, *flags):
-        super().__init__(*flags)
+        host = "127.%d.%d.%d" % (10 + os.getpid() // 256 % 90, os.getpid() % 256, next(self._number))
+        super().__init__(f"--admin_address={host}:8081", *flags)
         self._site = site
         self.instance = instance
 
     def start(self):
         super().start()
         self._site.prometheus.target(self.instance, self.address("admin"))
+        # A counter that rises before its first scrape has not risen for Prometheus.
+        self._site.prometheus.wait_for("a scrape", lambda: self._site.prometheus.query(
+            f'up{{instance="{self.instance}"}} == 1'))
 
     def __exit__(self, failed, *rest):
-        # What is taken down on purpose is no fault.
+        # What is taken down on purpose is no fault; Prometheus takes up to five seconds to hear of it.
         self._site.prometheus.target(self.instance, None)
+        self._site.prometheus.wait_for("it is scraped no more", lambda: not self._is_scraped())
         super().__exit__(failed, *rest)
+
+    def _is_scraped(self):
+        targets = self._site.prometheus.api("targets", state="active")["activeTargets"]
+        return any(target["labels"]["instance"] == self.instance for target in targets)
 
     def fires(self, *alerts):
         """Waits until each fires; what does not is remembered as a failure, and the test goes on."""

@@ -65,7 +65,7 @@ class Prometheus:
         self._log = open(os.path.join(self.folder, "log"), "w+", encoding="utf-8")
         self._process = subprocess.Popen(
             [tool("prometheus"), f"--config.file={self.folder}/prometheus.yaml",
-             f"--storage.tsdb.path={self.folder}/data", f"--web.listen-address=127.0.0.1:0",
+             f"--storage.tsdb.path={self.folder}/data", "--web.listen-address=127.0.0.1:0",
              f"--query.lookback-delta={LOOKBACK}"],
             stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log,
         )

@@ -8,6 +8,7 @@ import functools
 import os
 import threading
 import time
+import traceback
 import unittest
 
 import alert_rules
@@ -16,7 +17,7 @@ from alert_faults import FAULTS, commit, read_on
 from alert_site import Server, Site, Watch
 from prometheus import Prometheus
 from relay import DEADLINE
-from stream import EARLIEST, subscription
+from stream import EARLIEST, Stream, request
 
 HEALTHY = "healthy"
 # For tests/operations/break_alerts.py only: an expression that stands in for each rule's own.
@@ -34,6 +35,7 @@ class AlertsTest(unittest.TestCase):
             function(functools.partial(Server, site, name), site)
         except Exception as error:  # of a thread: told by the test at the end
             site.failed(f"{name}: {error!r}")
+            traceback.print_exc()
         print(f"{name}: {time.monotonic() - begun:.0f} s", flush=True)
 
     def test_every_alert_fires_by_its_fault_and_clears(self):
@@ -42,19 +44,19 @@ class AlertsTest(unittest.TestCase):
             site = Site(prometheus, watch)
             with Server(site, HEALTHY) as healthy:
                 webhooks.send(healthy, webhooks.webhook(0))
-                with subscription(healthy, subscriber_name="healthy", start_from=EARLIEST) as stream:
-                    stream.read_until("caught_up")
-                    commit(healthy, "healthy")
-                    reader = threading.Thread(target=read_on, args=(stream,), daemon=True)
-                    reader.start()
-                    threads = [threading.Thread(target=self.break_and_mend, args=(site, name, function))
-                               for name, function, _ in FAULTS]
-                    for thread in threads:
-                        thread.start()
-                    for thread in threads:
-                        thread.join()
-                    stream.cancel()
-                    reader.join(DEADLINE)
+                stream = Stream(healthy.events(), request(subscriber_name="healthy", start_from=EARLIEST),
+                                timeout=20 * DEADLINE)
+                stream.read_until("caught_up")
+                commit(healthy, "healthy")
+                reader = threading.Thread(target=read_on, args=(stream,), daemon=True)
+                reader.start()
+                threads = [threading.Thread(target=self.break_and_mend, args=(site, name, function))
+                           for name, function, _ in FAULTS]
+                for thread in threads:
+                    thread.start()
+                for thread in threads:
+                    thread.join()
+                self.assertTrue(reader.is_alive(), "the healthy subscriber has lost its stream")
             # Prometheus has no target now.
             if site.check("RefundRelayAbsent", "", True):
                 with Server(site, HEALTHY):
