@@ -76,6 +76,7 @@ def non_reader(relay, name, stack):
     stub = refund_event_service_pb2_grpc.RefundEventServiceStub(channel)
     stream = Stream(stub, request(subscriber_name=name, start_from=LATEST), timeout=20 * DEADLINE)
     stream.read_until("caught_up")
+    stack.callback(stream.cancel)  # and so it lives until then
     return stream
 
 
