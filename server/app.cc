@@ -48,7 +48,8 @@ App::App(Config config)
       log_metrics_(metrics_.registry()),
       ingress_metrics_(metrics_.registry()),
       credentials_(config_.webhook_secret_files, config_.webhook_basic_files),
-      access_(metrics_.registry()),
+      service_accounts_(MakeServiceAccounts()),
+      access_(metrics_.registry(), service_accounts_ == nullptr ? nullptr : &service_accounts_->verifier()),
       fan_out_({.window_bytes = config_.live_window_bytes}),
       rpc_metrics_(std::make_shared<RpcMetrics>(metrics_.registry(), fan_out_, streams_, Clock::System())),
       watcher_(std::make_unique<FileWatcher>()) {
@@ -74,8 +75,7 @@ absl::Status App::Start() {
   }
   // The admin port comes first: probes must find it while a long log is opened.
   for (const auto step : {&App::LoadCredentials, &App::LoadAccessPolicy, &App::LoadCertificates, &App::StartAdmin,
-                          &App::OpenLog,
-                          &App::StartGrpc, &App::StartIngress}) {
+                          &App::LoadServiceAccountKeys, &App::OpenLog, &App::StartGrpc, &App::StartIngress}) {
     if (StopRequested()) return absl::CancelledError("a stop was asked for while starting");
     if (absl::Status status = (this->*step)(); !status.ok()) return status;
   }
@@ -170,6 +170,24 @@ absl::Status App::LoadCertificates() {
     store->Watch(*watcher_);
   }
   return absl::OkStatus();
+}
+
+std::unique_ptr<ServiceAccounts> App::MakeServiceAccounts() {
+  if (config_.service_account_issuer.empty()) return nullptr;
+  ServiceAccounts::Options options;
+  options.rules.issuer = config_.service_account_issuer;
+  options.rules.audience = config_.service_account_audience;
+  options.jwks_file = config_.service_account_jwks_file;
+  options.jwks_url = config_.service_account_jwks_url;
+  options.jwks_ca_file = config_.service_account_jwks_ca_file;
+  options.jwks_token_file = config_.service_account_jwks_token_file;
+  return std::make_unique<ServiceAccounts>(
+      std::move(options), Clock::System(),
+      [this](const std::string& source, bool successful) { ops_metrics_.FileLoaded(source, successful); });
+}
+
+absl::Status App::LoadServiceAccountKeys() {
+  return service_accounts_ == nullptr ? absl::OkStatus() : service_accounts_->Load();
 }
 
 absl::Status App::StartAdmin() {
@@ -299,6 +317,7 @@ absl::Status App::StartGrpc() {
   if (!server.ok()) return server.status();
   grpc_ = *std::move(server);
   WatchAccessPolicy();
+  if (service_accounts_ != nullptr) service_accounts_->Follow(*watcher_, [this] { grpc_->PolicyChanged(); });
   liveness_.SetAddress({config_.grpc_address.host, static_cast<uint16_t>(grpc_->port())}, grpc_tls_ != nullptr);
   return absl::OkStatus();
 }
@@ -365,6 +384,7 @@ void App::Stop() {
   ingress_->StartDraining();
   publisher_->StartDraining();
   grpc_->Drain(kReconnectAfterDrain);
+  if (service_accounts_ != nullptr) service_accounts_->Stop();
   // Side by side: a slow sender must not use up the time of the streams.
   std::thread stop_grpc([this, deadline] {
     audit_->Stop();  // before the history threads, which it uses

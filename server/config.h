@@ -56,6 +56,14 @@ struct Config {
   bool allow_insecure_grpc = false;
   std::string access_policy_file;  // empty = everyone may do everything
 
+  // Tokens of Kubernetes service accounts; with an issuer exactly one of file and URL is set, without one none.
+  std::string service_account_issuer;
+  std::string service_account_audience = "refund-relay";  // never empty
+  std::string service_account_jwks_file;
+  std::string service_account_jwks_url;  // https
+  std::string service_account_jwks_ca_file;
+  std::string service_account_jwks_token_file;
+
   // A certificate has its key; clients' authorities come with a certificate. Empty: plain text.
   std::string grpc_tls_cert_file;
   std::string grpc_tls_key_file;

@@ -222,6 +222,43 @@ std::vector<ConfigFlag> MakeFlags() {
              return !text.empty();
            },
        .show = [](const Config& config) { return config.access_policy_file; }},
+      {.name = "service_account_issuer",
+       .help =
+           "Accept tokens of Kubernetes service accounts of this issuer, as `service_accounts` of the policy allow.",
+       .accepts = "the issuer exactly as in the tokens' `iss`",
+       .set =
+           [](const std::string& text, Config& config) {
+             config.service_account_issuer = text;
+             return !text.empty();
+           },
+       .show = [](const Config& config) { return config.service_account_issuer; }},
+      {.name = "service_account_audience",
+       .help = "The audience for which those tokens must be made.",
+       .accepts = "one of the tokens' `aud`",
+       .set =
+           [](const std::string& text, Config& config) {
+             config.service_account_audience = text;
+             return !text.empty();
+           },
+       .show = [](const Config& config) { return config.service_account_audience; }},
+      File("service_account_jwks_file", &Config::service_account_jwks_file,
+           "The issuer's public keys, a JSON Web Key Set. Read again when it changes."),
+      {.name = "service_account_jwks_url",
+       .help = "Where to fetch that set instead, again every 5 minutes and when a token names an unknown key.",
+       .accepts = "an https URL, such as https://kubernetes.default.svc/openid/v1/jwks",
+       .set =
+           [](const std::string& text, Config& config) {
+             config.service_account_jwks_url = text;
+             return !text.empty();
+           },
+       .show = [](const Config& config) { return config.service_account_jwks_url; }},
+      File(
+          "service_account_jwks_ca_file", &Config::service_account_jwks_ca_file,
+          "PEM certificates of authorities: one of them has signed the URL's server. Unset: the system's. Read at each "
+          "fetch."),
+      File("service_account_jwks_token_file", &Config::service_account_jwks_token_file,
+           "A bearer token to send with each fetch, such as this server's own service account token. Read at each "
+           "fetch."),
       Bool("allow_insecure_grpc", &Config::allow_insecure_grpc,
            "Serve gRPC in plain text on an address that other machines reach."),
       File("grpc_tls_cert_file", &Config::grpc_tls_cert_file,

@@ -20,6 +20,8 @@ namespace v1 = refundrelay::v1;
 
 // A stream that reaches its age may come back at once: other streams go at other times.
 constexpr absl::Duration kReconnectAfterAge = absl::ZeroDuration();
+// A stream under a token that expires later still ends then: a longer one would overflow the clock.
+constexpr absl::Duration kLongestTokenStream = absl::Hours(24 * 365);
 // So may one whose rights changed: it learns at once what it may see now.
 constexpr absl::Duration kReconnectAfterPolicy = absl::ZeroDuration();
 
@@ -163,7 +165,7 @@ void SubscribeCall::OnResolved(absl::StatusOr<Subscription::Options> options) {
 }
 
 void SubscribeCall::Refuse(const absl::Status& status) {
-  if (absl::IsUnauthenticated(status) || absl::IsPermissionDenied(status)) {
+  if (caller_.result() != CallerResult::kAuthentic || absl::IsPermissionDenied(status)) {
     context_.access.LogRefusal("Subscribe", caller_, peer_, status);
     Finish(status);
     return;
@@ -187,6 +189,13 @@ void SubscribeCall::Start(Subscription::Options options) {
     // Spread, so that streams which began together do not come back together.
     const absl::Duration age = context_.max_stream_age * absl::Uniform(absl::BitGen(), 0.9, 1.1);
     ends_at_ = std::chrono::steady_clock::now() + absl::ToChronoMilliseconds(age);
+  }
+  if (caller_.expires() != absl::InfiniteFuture()) {
+    // The client comes back with the token that its file holds by then.
+    const absl::Duration left =
+        std::clamp(caller_.expires() - context_.clock.Now(), absl::ZeroDuration(), kLongestTokenStream);
+    ends_at_ = std::min(ends_at_, std::chrono::steady_clock::now() +
+                                      absl::ToChronoMilliseconds(left + absl::Milliseconds(1)));  // never before
   }
 
   const LogInfo info = context_.log.Info();

@@ -70,7 +70,7 @@ class UnaryCall final : private QueueThread::Tag {
   }
 
   void Answer(absl::StatusOr<Response> response) {
-    if (absl::IsUnauthenticated(response.status()) || absl::IsPermissionDenied(response.status())) {
+    if (caller_.result() != CallerResult::kAuthentic || absl::IsPermissionDenied(response.status())) {
       method_.access->LogRefusal(method_.name, caller_, context_.peer(), response.status());
     }
     handed_back_.store(true, std::memory_order_release);

@@ -25,6 +25,7 @@ TEST(PolicyReaderTest, ReadsEveryMember) {
   EXPECT_EQ(books.name, "books");
   EXPECT_THAT(books.certificates, ElementsAre("dns:books.internal", "uri:spiffe://example.org/ns/books/sa/books"));
   EXPECT_THAT(books.token_hashes, ElementsAre(Sha256({"token-of-the-books-1234567"})));
+  EXPECT_THAT(books.service_accounts, ElementsAre("payments/books"));
   EXPECT_EQ(books.events, (EventRights{false, {"refunded.bundle", "refunded.pass", "refunded.subscription"}, false}));
   EXPECT_FALSE(books.administer || books.commit_for_others || books.look_up_by_refund);
   SubscriberPolicy gone;

@@ -214,12 +214,14 @@ TEST(ConfigTest, NeedsAFolderUnlessNothingIsStored) {
 TEST(ConfigTest, AMistypedVariableShowsButThoseOfOthersDoNot) {
   const Config config = Parsed(With({}), {{"REFUND_RELAY_MAX_STREAM", "7"},
                                           {"REFUND_RELAY_ADDRESS", "127.0.0.1:50051"},  // refundctl's
+                                          {"REFUND_RELAY_SERVICE_ACCOUNT_ISUER", "https://issuer.example"},
                                           {"REFUND_RELAY_SERVICE_HOST", "10.0.0.1"},
                                           {"REFUND_RELAY_SERVICE_PORT_HTTP", "8080"},
                                           {"REFUND_RELAY_PORT_8080_TCP_ADDR", "10.0.0.1"},
                                           {"REFUND_RELAY_PORT", "tcp://10.0.0.1:8080"},
                                           {"HOME", "/root"}});
-  EXPECT_THAT(config.warnings, ElementsAre(HasSubstr("REFUND_RELAY_MAX_STREAM ")));
+  EXPECT_THAT(config.warnings,
+              ElementsAre(HasSubstr("REFUND_RELAY_MAX_STREAM "), HasSubstr("REFUND_RELAY_SERVICE_ACCOUNT_ISUER ")));
 }
 
 TEST(ConfigTest, RetentionAndBackupsAreSet) {
@@ -241,6 +243,37 @@ TEST(ConfigTest, BackupsNeedAFolderAndALogOnDisk) {
   EXPECT_THAT(Refusal(With({"--backup_interval=1h", "--backup_dir=/b", "--log=memory"})),
               HasSubstr("--backup_interval: nothing can be backed up with --log=memory"));
   EXPECT_THAT(Refusal(With({"--backup_keep=0"})), HasSubstr("--backup_keep: "));
+}
+
+TEST(ConfigTest, TokensOfServiceAccountsNeedAWholeSet) {
+  const std::string issuer = "--service_account_issuer=https://issuer.example";
+  const std::string policy = "--access_policy_file=/policy";
+  const std::string file = "--service_account_jwks_file=/jwks";
+  const std::string url = "--service_account_jwks_url=https://issuer.example/openid/v1/jwks";
+  const std::string ca = "--service_account_jwks_ca_file=/ca";
+  const std::string token = "--service_account_jwks_token_file=/token";
+  EXPECT_EQ(Parsed(With({issuer, policy, file})).service_account_audience, "refund-relay");
+  const Config config = Parsed(With({issuer, policy, url, ca, token, "--service_account_audience=relay"}));
+  EXPECT_EQ(config.service_account_issuer, "https://issuer.example");
+  EXPECT_EQ(config.service_account_audience, "relay");
+  EXPECT_EQ(config.service_account_jwks_url, "https://issuer.example/openid/v1/jwks");
+  EXPECT_EQ(config.service_account_jwks_ca_file, "/ca");
+  EXPECT_EQ(config.service_account_jwks_token_file, "/token");
+  for (const std::string& alone : {file, url, ca, token}) {
+    EXPECT_THAT(Refusal(With({policy, alone})), AllOf(HasSubstr(alone.substr(0, alone.find('=')) + ": "),
+                                                      HasSubstr("give --service_account_issuer too")));
+  }
+  EXPECT_THAT(Refusal(With({issuer, policy})), HasSubstr("give either --service_account_jwks_file or"));
+  EXPECT_THAT(Refusal(With({issuer, policy, file, url})), HasSubstr("give either --service_account_jwks_file or"));
+  EXPECT_THAT(Refusal(With({issuer, file})), HasSubstr("give --access_policy_file"));
+  EXPECT_THAT(Refusal(With({issuer, policy, file, ca})), HasSubstr("--service_account_jwks_ca_file: it is for"));
+  EXPECT_THAT(Refusal(With({issuer, policy, file, token})), HasSubstr("--service_account_jwks_token_file: it is for"));
+  EXPECT_THAT(Refusal(With({issuer, policy, "--service_account_jwks_url=http://issuer.example/jwks"})),
+              HasSubstr("--service_account_jwks_url: it must be https"));
+  EXPECT_THAT(Refusal(With({issuer, policy, "--service_account_jwks_url=issuer.example"})),
+              HasSubstr("--service_account_jwks_url: \"issuer.example\" is no URL"));
+  EXPECT_THAT(Refusal(With({issuer, policy, file, "--service_account_audience="})),
+              HasSubstr("--service_account_audience: "));
 }
 
 TEST(ConfigTest, HelpNamesEveryFlagWithItsDefaultAndNothingElse) {
