@@ -56,16 +56,21 @@ ConfigFlag Files(std::string name, std::vector<std::string> Config::* field, std
           .show = [field](const Config& config) { return absl::StrJoin(config.*field, ","); }};
 }
 
-ConfigFlag File(std::string name, std::string Config::* field, std::string help) {
+// Any text but an empty one.
+ConfigFlag Text(std::string name, std::string Config::* field, std::string help, std::string accepts) {
   return {.name = std::move(name),
           .help = std::move(help),
-          .accepts = "a path",
+          .accepts = std::move(accepts),
           .set =
               [field](const std::string& text, Config& config) {
                 config.*field = text;
                 return !text.empty();
               },
           .show = [field](const Config& config) { return config.*field; }};
+}
+
+ConfigFlag File(std::string name, std::string Config::* field, std::string help) {
+  return Text(std::move(name), field, std::move(help), "a path");
 }
 
 template <typename T>
@@ -222,36 +227,16 @@ std::vector<ConfigFlag> MakeFlags() {
              return !text.empty();
            },
        .show = [](const Config& config) { return config.access_policy_file; }},
-      {.name = "service_account_issuer",
-       .help =
+      Text("service_account_issuer", &Config::service_account_issuer,
            "Accept tokens of Kubernetes service accounts of this issuer, as `service_accounts` of the policy allow.",
-       .accepts = "the issuer exactly as in the tokens' `iss`",
-       .set =
-           [](const std::string& text, Config& config) {
-             config.service_account_issuer = text;
-             return !text.empty();
-           },
-       .show = [](const Config& config) { return config.service_account_issuer; }},
-      {.name = "service_account_audience",
-       .help = "The audience for which those tokens must be made.",
-       .accepts = "one of the tokens' `aud`",
-       .set =
-           [](const std::string& text, Config& config) {
-             config.service_account_audience = text;
-             return !text.empty();
-           },
-       .show = [](const Config& config) { return config.service_account_audience; }},
+           "the issuer exactly as in the tokens' `iss`"),
+      Text("service_account_audience", &Config::service_account_audience,
+           "The audience for which those tokens must be made.", "one of the tokens' `aud`"),
       File("service_account_jwks_file", &Config::service_account_jwks_file,
            "The issuer's public keys, a JSON Web Key Set. Read again when it changes."),
-      {.name = "service_account_jwks_url",
-       .help = "Where to fetch that set instead, again every 5 minutes and when a token names an unknown key.",
-       .accepts = "an https URL, such as https://kubernetes.default.svc/openid/v1/jwks",
-       .set =
-           [](const std::string& text, Config& config) {
-             config.service_account_jwks_url = text;
-             return !text.empty();
-           },
-       .show = [](const Config& config) { return config.service_account_jwks_url; }},
+      Text("service_account_jwks_url", &Config::service_account_jwks_url,
+           "Where to fetch that set instead, again every 5 minutes and when a token names an unknown key.",
+           "an https URL, such as https://kubernetes.default.svc/openid/v1/jwks"),
       File(
           "service_account_jwks_ca_file", &Config::service_account_jwks_ca_file,
           "PEM certificates of authorities: one of them has signed the URL's server. Unset: the system's. Read at each "

@@ -2,6 +2,8 @@
 #ifndef REFUND_RELAY_SERVER_IDENTITY_FETCH_SCHEDULE_H_
 #define REFUND_RELAY_SERVER_IDENTITY_FETCH_SCHEDULE_H_
 
+#include <utility>
+
 #include "absl/time/time.h"
 
 namespace refund_relay {
@@ -19,8 +21,8 @@ class FetchSchedule {
 
   explicit FetchSchedule(const Times& times) : times_(times) {}
 
-  // Somebody needs a fetch that begins after now.
-  void Ask() { asked_ = true; }
+  // Somebody needs a fetch that begins after now. False if somebody else has asked for it already.
+  bool Ask() { return !std::exchange(asked_, true); }
   // How long to wait for the next fetch; zero: it is due.
   absl::Duration Wait(absl::Time now) const;
   void Began(absl::Time now);

@@ -14,6 +14,7 @@
 #include "absl/cleanup/cleanup.h"
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "server/ops/openssl_free.h"
 
 namespace refund_relay {
 namespace {
@@ -23,18 +24,11 @@ constexpr int kMostRsaBits = 8192;  // a verification by a larger one costs too 
 constexpr BN_ULONG kLeastRsaExponent = 65537;
 constexpr int kMostExponentBits = 64;
 
-template <auto kFree>
-struct Free {
-  template <typename T>
-  void operator()(T* object) const {
-    kFree(object);
-  }
-};
-using BigNumber = std::unique_ptr<BIGNUM, Free<BN_free>>;
-using KeyContext = std::unique_ptr<EVP_PKEY_CTX, Free<EVP_PKEY_CTX_free>>;
-using DigestContext = std::unique_ptr<EVP_MD_CTX, Free<EVP_MD_CTX_free>>;
-using ParamBuilder = std::unique_ptr<OSSL_PARAM_BLD, Free<OSSL_PARAM_BLD_free>>;
-using Params = std::unique_ptr<OSSL_PARAM, Free<OSSL_PARAM_free>>;
+using BigNumber = std::unique_ptr<BIGNUM, OpensslFree<BN_free>>;
+using KeyContext = std::unique_ptr<EVP_PKEY_CTX, OpensslFree<EVP_PKEY_CTX_free>>;
+using DigestContext = std::unique_ptr<EVP_MD_CTX, OpensslFree<EVP_MD_CTX_free>>;
+using ParamBuilder = std::unique_ptr<OSSL_PARAM_BLD, OpensslFree<OSSL_PARAM_BLD_free>>;
+using Params = std::unique_ptr<OSSL_PARAM, OpensslFree<OSSL_PARAM_free>>;
 
 const unsigned char* Bytes(std::string_view text) {
   // OpenSSL's word for a byte.
@@ -80,7 +74,7 @@ std::string DerOfPair(std::string_view pair, size_t number_bytes) {
   if (pair.size() != 2 * number_bytes) return "";
   BigNumber r = Number(pair.substr(0, number_bytes));
   BigNumber s = Number(pair.substr(number_bytes));
-  const std::unique_ptr<ECDSA_SIG, Free<ECDSA_SIG_free>> signature(ECDSA_SIG_new());
+  const std::unique_ptr<ECDSA_SIG, OpensslFree<ECDSA_SIG_free>> signature(ECDSA_SIG_new());
   if (r == nullptr || s == nullptr || signature == nullptr) return "";
   if (ECDSA_SIG_set0(signature.get(), r.get(), s.get()) != 1) return "";
   r.release();  // the signature's now

@@ -11,8 +11,6 @@
 namespace refund_relay {
 namespace {
 
-constexpr size_t kMostKeyIdBytes = 256;
-
 absl::Status Wrong(absl::string_view at, absl::string_view problem) {
   return absl::InvalidArgumentError(absl::StrCat(at, at.empty() ? "" : ": ", problem));
 }

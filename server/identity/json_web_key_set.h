@@ -2,6 +2,7 @@
 #ifndef REFUND_RELAY_SERVER_IDENTITY_JSON_WEB_KEY_SET_H_
 #define REFUND_RELAY_SERVER_IDENTITY_JSON_WEB_KEY_SET_H_
 
+#include <cstddef>
 #include <functional>
 #include <map>
 #include <optional>
@@ -15,6 +16,9 @@ namespace refund_relay {
 
 // What an issuer publishes is a few keys; more is another file.
 inline constexpr size_t kMostJsonWebKeys = 64;
+
+// A key with a longer `kid` is left out.
+inline constexpr size_t kMostKeyIdBytes = 256;
 
 struct TrustedKey {
   JsonWebKey key;

@@ -35,11 +35,11 @@ absl::StatusOr<std::string> AuthorizationFrom(const std::string& token_file) {
 KeyFetcher::KeyFetcher(Options options, TokenKeys& keys, Report report)
     : options_(std::move(options)), keys_(keys), report_(std::move(report)), schedule_(options_.times) {}
 
-void KeyFetcher::FetchOnce() { RunOnce(); }
-
 void KeyFetcher::Start() {
   thread_.Start(absl::ZeroDuration(), [this] { return RunOnce(); });
 }
+
+void KeyFetcher::AwaitFirst(absl::Duration longest) { first_.WaitForNotificationWithTimeout(longest); }
 
 void KeyFetcher::Stop() {
   client_.Cancel();
@@ -49,7 +49,7 @@ void KeyFetcher::Stop() {
 void KeyFetcher::Ask() {
   {
     absl::MutexLock lock(&mutex_);
-    schedule_.Ask();
+    if (!schedule_.Ask()) return;
   }
   thread_.Wake();
 }
@@ -77,6 +77,7 @@ absl::Duration KeyFetcher::RunOnce() {
         {{"url", options_.url_text}, {"keys", keys_.Current().keys->size()}});
   }
   report_(changed.ok(), changed.ok() && *changed);
+  if (!first_.HasBeenNotified()) first_.Notify();
   absl::MutexLock lock(&mutex_);
   const absl::Time now = SteadyNow();
   schedule_.Ended(now, changed.ok());

@@ -6,8 +6,9 @@
 #include <string>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
+#include "absl/synchronization/notification.h"
 #include "absl/time/time.h"
 #include "server/identity/fetch_schedule.h"
 #include "server/identity/token_keys.h"
@@ -37,10 +38,10 @@ class KeyFetcher {
   KeyFetcher(const KeyFetcher&) = delete;
   KeyFetcher& operator=(const KeyFetcher&) = delete;
 
-  // Fetches, on the calling thread, before `Start`. Blocks for the time-out at most, name look-up aside.
-  void FetchOnce();
-  // Goes on by itself.
+  // Fetches at once and from then on, on a thread of its own.
   void Start();
+  // Waits until the first fetch is over, well or not; at most `longest`.
+  void AwaitFirst(absl::Duration longest);
   // Breaks off a fetch that is under way. For good.
   void Stop();
   // A key is missing: fetches soon, but not more often than the schedule allows.
@@ -54,6 +55,7 @@ class KeyFetcher {
   TokenKeys& keys_;
   const Report report_;
   HttpClient client_;
+  absl::Notification first_;
 
   absl::Mutex mutex_;
   FetchSchedule schedule_ ABSL_GUARDED_BY(mutex_);

@@ -9,6 +9,7 @@
 #include "server/access/bearer_token.h"
 #include "server/access/json_tree.h"
 #include "server/identity/base64url.h"
+#include "server/identity/json_web_key_set.h"
 
 namespace refund_relay {
 namespace {
@@ -95,7 +96,7 @@ TokenFault ReadHeader(const JsonValue& header, ServiceAccountToken& token) {
   if (!algorithm.has_value()) return TokenFault::kAlgorithm;
   token.algorithm = *algorithm;
   std::optional<std::string> key_id = Text(header, "kid");
-  if (!key_id.has_value()) return TokenFault::kIllFormed;
+  if (!key_id.has_value() || key_id->size() > kMostKeyIdBytes) return TokenFault::kIllFormed;
   token.key_id = *std::move(key_id);
   return TokenFault::kNone;
 }

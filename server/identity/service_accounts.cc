@@ -7,6 +7,12 @@
 #include "server/ops/logging.h"
 
 namespace refund_relay {
+namespace {
+
+// How long a start waits for the first fetch.
+constexpr absl::Duration kStartPatience = absl::Seconds(5);
+
+}  // namespace
 
 ServiceAccounts::ServiceAccounts(Options options, const Clock& clock, Report report)
     : options_(std::move(options)), report_(std::move(report)), tokens_(options_.rules, keys_, clock) {
@@ -18,14 +24,15 @@ ServiceAccounts::ServiceAccounts(Options options, const Clock& clock, Report rep
   fetching.token_file = options_.jwks_token_file;
   fetcher_ = std::make_unique<KeyFetcher>(std::move(fetching), keys_, [this](bool successful, bool changed) {
     report_(options_.jwks_url, successful);
-    if (changed && keys_changed_ != nullptr) keys_changed_();
+    if (changed) TellChange();
   });
   keys_.AskWith([this] { fetcher_->Ask(); });
 }
 
 absl::Status ServiceAccounts::Load() {
   if (fetcher_ != nullptr) {
-    fetcher_->FetchOnce();
+    fetcher_->Start();
+    fetcher_->AwaitFirst(kStartPatience);
     return absl::OkStatus();
   }
   content_ = ReadFile(options_.jwks_file);
@@ -38,13 +45,21 @@ absl::Status ServiceAccounts::Load() {
 }
 
 void ServiceAccounts::Follow(FileWatcher& watcher, std::function<void()> keys_changed) {
-  keys_changed_ = std::move(keys_changed);
-  if (fetcher_ != nullptr) {
-    fetcher_->Start();
-  } else {
-    watcher.Watch(options_.jwks_file, content_,
-                  [this](const absl::StatusOr<std::string>& content) { OnFile(content); });
+  {
+    absl::MutexLock lock(&mutex_);
+    keys_changed_ = std::move(keys_changed);
   }
+  if (fetcher_ != nullptr) return;
+  watcher.Watch(options_.jwks_file, content_, [this](const absl::StatusOr<std::string>& content) { OnFile(content); });
+}
+
+void ServiceAccounts::TellChange() {
+  std::function<void()> keys_changed;
+  {
+    absl::MutexLock lock(&mutex_);
+    keys_changed = keys_changed_;
+  }
+  if (keys_changed != nullptr) keys_changed();
 }
 
 void ServiceAccounts::Stop() {
@@ -60,7 +75,7 @@ absl::Status ServiceAccounts::UseFile(const absl::StatusOr<std::string>& content
   if (!*changed) return absl::OkStatus();
   Log(LogLevel::kInfo, "keys of service accounts read",
       {{"file", options_.jwks_file}, {"keys", keys_.Current().keys->size()}});
-  if (keys_changed_ != nullptr) keys_changed_();
+  TellChange();
   return absl::OkStatus();
 }
 

@@ -6,8 +6,10 @@
 #include <memory>
 #include <string>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
 #include "server/identity/key_fetcher.h"
 #include "server/identity/service_account_tokens.h"
 #include "server/identity/token_keys.h"
@@ -37,15 +39,16 @@ class ServiceAccounts {
   ServiceAccountVerifier& verifier() { return tokens_; }
 
   // For the start. A file must be good, or the server must not start: INVALID_ARGUMENT, or as ReadFile, naming flag and
-  // file. A URL is tried once; the issuer may be down, and webhooks must come in all the same: tokens are answered
-  // UNAVAILABLE until the keys are there. Blocks.
+  // file. Fetching from a URL begins, and is waited for, but not for long: the issuer may be down, and webhooks must
+  // come in all the same. Tokens are answered UNAVAILABLE until the keys are there. Blocks.
   absl::Status Load();
-  // From now on the keys follow the file or URL. `keys_changed` is called by the watcher's thread or the fetcher's.
-  void Follow(FileWatcher& watcher, std::function<void()> keys_changed);
+  // From now on the keys follow the file, too, and `keys_changed` is called, by the watcher's thread or the fetcher's.
+  void Follow(FileWatcher& watcher, std::function<void()> keys_changed) ABSL_LOCKS_EXCLUDED(mutex_);
   // Ends fetching. `keys_changed` is not called by the fetcher any more.
   void Stop();
 
  private:
+  void TellChange() ABSL_LOCKS_EXCLUDED(mutex_);
   absl::Status UseFile(const absl::StatusOr<std::string>& content);
   void OnFile(const absl::StatusOr<std::string>& content);
 
@@ -54,8 +57,9 @@ class ServiceAccounts {
   TokenKeys keys_;
   ServiceAccountTokens tokens_;
   absl::StatusOr<std::string> content_ = "";  // of the file at start
-  std::function<void()> keys_changed_;        // set before anything calls it
-  std::unique_ptr<KeyFetcher> fetcher_;       // null with a file; last: its thread uses the above
+  absl::Mutex mutex_;
+  std::function<void()> keys_changed_ ABSL_GUARDED_BY(mutex_);
+  std::unique_ptr<KeyFetcher> fetcher_;  // null with a file; last: its thread uses the above
 };
 
 }  // namespace refund_relay

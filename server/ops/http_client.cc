@@ -106,9 +106,9 @@ absl::StatusOr<HttpClient::Answer> HttpClient::Exchange(Stream& stream, const Re
   request.method_string(asked.method);
   request.target(asked.url.target);
   request.version(11);
-  for (const auto& [name, value] : asked.headers) request.set(name, value);
   request.set(http::field::host, asked.url.authority);
   request.set(http::field::connection, "close");
+  for (const auto& [name, value] : asked.headers) request.set(name, value);
   request.body() = asked.body;
   request.prepare_payload();
   const auto write_error = RunToEnd([&](auto done) { http::async_write(stream, request, done); });

@@ -143,6 +143,7 @@ TEST(ServiceAccountTokenTest, TheHeaderMustNameAnAcceptedAlgorithmAndAKeyAndNoth
       {R"({"alg":"RS256"})", TokenFault::kIllFormed},
       {R"({"alg":"RS256","kid":""})", TokenFault::kIllFormed},
       {R"({"alg":"RS256","kid":7})", TokenFault::kIllFormed},
+      {absl::StrCat(R"({"alg":"RS256","kid":")", std::string(257, 'k'), "\"}"), TokenFault::kIllFormed},
       {R"({"alg":"none","alg":"RS256","kid":"key-1"})", TokenFault::kIllFormed},
       {R"({"alg":"RS256","alg":"none","kid":"key-1"})", TokenFault::kIllFormed},
       {R"({"alg":"RS256","kid":"key-1","typ":"at+jwt"})", TokenFault::kHeader},
