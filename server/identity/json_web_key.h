@@ -33,7 +33,8 @@ class JsonWebKey {
 
   // Whether a key of this kind makes signatures of that algorithm: RSA keys for RS and PS, each curve for its own.
   bool Fits(SignatureAlgorithm algorithm) const;
-  // Whether `signature` is one of `text` by this key; false if the algorithm does not fit. Costs 30 to 150 us.
+  // Whether `signature` is one of `text` by this key; false if the algorithm does not fit. `openssl speed` on a
+  // 2-core Xeon: 14 us for RSA with 2048 bits, 57 us for P-256, 0.5 ms for P-384.
   bool Verifies(SignatureAlgorithm algorithm, std::string_view text, std::string_view signature) const;
 
   // Names the key by its numbers.
