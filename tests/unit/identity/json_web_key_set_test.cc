@@ -44,9 +44,14 @@ TEST(JsonWebKeySetTest, ASignatureOfAnotherLengthOrAlgorithmIsNone) {
   EXPECT_FALSE(key.Verifies(SignatureAlgorithm::kEs256, "text", signature.substr(1)));
   EXPECT_FALSE(key.Verifies(SignatureAlgorithm::kEs256, "text", ""));
   EXPECT_FALSE(key.Verifies(SignatureAlgorithm::kEs256, "text", std::string(64, '\0')));
+  EXPECT_FALSE(key.Verifies(SignatureAlgorithm::kEs256, "text",
+                            signature.substr(0, 32) + std::string(1, '\0') + signature.substr(32)))
+      << "the same numbers in another text";
+  EXPECT_FALSE(key.Verifies(SignatureAlgorithm::kEs384, "text", curve.Sign("ES384", "text"))) << "P-256 with SHA-384";
   const JsonWebKey rsa = ReadJsonWebKeySet(KeySet({SigningKey::SharedRsa().Jwk("k")}))->at("k").key;
   EXPECT_FALSE(rsa.Verifies(SignatureAlgorithm::kRs256, "text", SigningKey::SharedRsa().Sign("PS256", "text")));
   EXPECT_FALSE(rsa.Verifies(SignatureAlgorithm::kRs256, "text", SigningKey::SharedRsa().Sign("RS384", "text")));
+  EXPECT_FALSE(rsa.Verifies(SignatureAlgorithm::kEs256, "text", SigningKey::SharedRsa().Sign("RS256", "text")));
 }
 
 TEST(JsonWebKeySetTest, NoOtherAlgorithmExists) {
