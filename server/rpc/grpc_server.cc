@@ -75,10 +75,8 @@ class GrpcServer::Impl {
     grpc::EnableDefaultHealthCheckService(true);
     if (options.reflection) grpc::reflection::InitProtoReflectionServerBuilderPlugin();
     grpc::ServerBuilder builder;
-    credentials_ = options.credentials;
-    if (credentials_ == nullptr) {
-      credentials_ = options.tls == nullptr ? grpc::InsecureServerCredentials() : MakeTlsCredentials(*options.tls);
-    }
+    credentials_ = options.tls == nullptr ? grpc::InsecureServerCredentials()
+                                          : MakeTlsCredentials(*options.tls, options.require_client_certificate);
     builder.AddListeningPort(options.address, credentials_, &port_);
     builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, Milliseconds(kHandshakeTimeout));
     builder.RegisterService(&events_);

@@ -2,8 +2,6 @@
 #ifndef REFUND_RELAY_SERVER_RPC_GRPC_SERVER_H_
 #define REFUND_RELAY_SERVER_RPC_GRPC_SERVER_H_
 
-#include <grpcpp/security/server_credentials.h>
-
 #include <memory>
 #include <string>
 #include <vector>
@@ -26,14 +24,13 @@ class GrpcServer {
     std::string address = "127.0.0.1:50051";  // port 0 picks a free one
     int threads = 2;                          // completion queues, each with one thread
     bool reflection = true;
-    // Null: plain text. Those that take client certificates must verify them (see AccessControl).
-    std::shared_ptr<grpc::ServerCredentials> credentials;
     size_t max_streams = 10000;
     absl::Duration write_stall_timeout = absl::Seconds(30);
     absl::Duration max_stream_age = absl::Hours(1);  // infinite = none
     std::string server_instance;
     std::string server_version;
-    const TlsStore* tls = nullptr;  // loaded; outlives the server. Null: plain text
+    const TlsStore* tls = nullptr;           // loaded; outlives the server. Null: plain text
+    bool require_client_certificate = true;  // where `tls` has authorities for clients
   };
 
   // What it serves from. All must outlive the server.

@@ -158,14 +158,7 @@ class ServiceAccountRelay(Relay):
             time.sleep(0.05)  # between looks, not for it to have happened
 
     def subscribe(self, token, **fields):
-        stub = self.events()
-
-        class WithToken:
-            @staticmethod
-            def Subscribe(message, timeout):
-                return stub.Subscribe(message, timeout=timeout, metadata=[("authorization", "Bearer " + token)])
-
-        return Stream(WithToken, request(subscriber_name="books", start_from=EARLIEST, **fields))
+        return Stream(self.events(), request(subscriber_name="books", start_from=EARLIEST, **fields), token=token)
 
     def metric_is(self, sample):
         end = time.monotonic() + DEADLINE
@@ -183,7 +176,7 @@ class ServiceAccountRelay(Relay):
             time.sleep(0.02)  # between looks
 
 
-class FileTest(unittest.TestCase):
+class KeyFileTest(unittest.TestCase):
     def setUp(self):
         self.keys = {name: Key(name, name) for name in ("RS256", "PS256", "ES256", "ES384")}
         self.relay = ServiceAccountRelay()
@@ -257,7 +250,7 @@ class FileTest(unittest.TestCase):
         self.relay.info(new.token())
 
 
-class UrlTest(unittest.TestCase):
+class KeyUrlTest(unittest.TestCase):
     def setUp(self):
         self.relay = ServiceAccountRelay()
         self.folder = self.relay.folder
