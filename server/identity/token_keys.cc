@@ -43,6 +43,7 @@ bool TokenKeys::MayCome(const std::string& key_id) {
   bool may_come = false;
   {
     absl::MutexLock lock(&mutex_);
+    if (current_.keys->count(key_id) != 0) return true;
     if (ask_ == nullptr) return false;
     if (missing_.size() >= kMostMissing && missing_.count(key_id) == 0) missing_.clear();
     const uint64_t asked_before = missing_.try_emplace(key_id, fetches_begun_).first->second;

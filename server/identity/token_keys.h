@@ -43,7 +43,8 @@ class TokenKeys {
 
   Snapshot Current() const ABSL_LOCKS_EXCLUDED(mutex_);
 
-  // A token names `key_id`, which is not there: asks for it. True if it may still come.
+  // A token names `key_id`, which was not in the caller's snapshot: asks for it. True if it may still come, or has come
+  // since.
   bool MayCome(const std::string& key_id) ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:

@@ -54,6 +54,14 @@ TEST_F(TokenKeysTest, AMissingOneMayComeUntilAFetchThatBeganLaterHasNotBroughtIt
   EXPECT_EQ(asked_, 6) << "each time: it may be published at any moment";
 }
 
+TEST_F(TokenKeysTest, OneThatHasComeSinceTheCallerLookedIsNotMissing) {
+  keys_.AskWith([this] { ++asked_; });
+  EXPECT_TRUE(keys_.MayCome("key-1"));
+  Fetch();
+  EXPECT_TRUE(keys_.MayCome("key-1"));
+  EXPECT_EQ(asked_, 1);
+}
+
 TEST_F(TokenKeysTest, AFetchThatFailedSaysNothing) {
   keys_.AskWith([] {});
   EXPECT_TRUE(keys_.MayCome("key-2"));
