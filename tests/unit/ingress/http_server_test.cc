@@ -245,7 +245,7 @@ TEST(HttpServerTest, ConnectionsBeyondTheLimitAreRefusedAndRoomComesBack) {
     EXPECT_EQ(refused.status, 503);
     EXPECT_NE(refused.Field("retry-after"), "");
     EXPECT_TRUE(third.AwaitEnd());
-    EXPECT_EQ(ingress.Metric("refund_relay_http_connections_refused_total"), 1);
+    EXPECT_EQ(ingress.Metric("refund_relay_http_connections_refused_total", "reason", "total"), 1);
     EXPECT_EQ(first.Exchange(SignedRequest(WebhookBody())).status, 200) << "the others are not disturbed";
   }
   const absl::Time give_up = absl::Now() + kPatience;
@@ -335,7 +335,8 @@ TEST(HttpServerTest, TakenPortIsAnErrorThatNamesIt) {
    public:
     std::unique_ptr<RequestExchange> NewExchange() override { return nullptr; }
     void CountConnection(int) override {}
-    void CountRefusedConnection() override {}
+    void CountRefusedConnection(PeerQuota::Verdict) override {}
+    void CountHandshake(bool) override {}
   } nobody;
   HttpServer second({}, nobody);
   const absl::Status status = second.Start({"127.0.0.1", ingress.ingress().port()});

@@ -1,0 +1,20 @@
+#include "server/ops/received_bytes.h"
+
+// Not <netinet/tcp.h>, which lacks the field; the two cannot stand in one file.
+#include <linux/tcp.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <cstddef>
+
+namespace refund_relay {
+
+std::optional<uint64_t> ReceivedBytes(int socket) {
+  tcp_info info{};
+  socklen_t size = sizeof(info);
+  if (getsockopt(socket, IPPROTO_TCP, TCP_INFO, &info, &size) != 0) return std::nullopt;
+  if (size < offsetof(tcp_info, tcpi_bytes_received) + sizeof(info.tcpi_bytes_received)) return std::nullopt;
+  return info.tcpi_bytes_received;
+}
+
+}  // namespace refund_relay
