@@ -6,11 +6,19 @@
 
 #include <array>
 #include <boost/asio/ip/address.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 
 namespace refund_relay {
+
+// Who stands at the other end of a connection, as grpc::ServerContext::peer() writes it: `ipv4:192.0.2.1:5000`,
+// `ipv6:%5B2001:db8::1%5D:5000`. A v4-mapped address is the IPv4 address; zones are left out. Nothing if it is neither.
+std::optional<boost::asio::ip::tcp::endpoint> ParseGrpcPeer(std::string_view peer);
+// The same of a socket's address, AF_INET or AF_INET6.
+std::optional<boost::asio::ip::tcp::endpoint> EndpointOf(const sockaddr_storage& address);
 
 // An IPv4 address, or the /64 network of an IPv6 one: whoever has one address of a /64 has all of them. A v4-mapped
 // address is the IPv4 address. A value; peers that cannot be known are all the same one, `::`.
@@ -19,9 +27,7 @@ class PeerAddress {
   PeerAddress() = default;
 
   static PeerAddress Of(const boost::asio::ip::address& address);
-  // AF_INET and AF_INET6; anything else is not known.
-  static PeerAddress OfSocketAddress(const sockaddr_storage& address);
-  // As grpc::ServerContext::peer() writes it: `ipv4:192.0.2.1:5000`, `ipv6:%5B2001:db8::1%5D:5000`.
+  // See ParseGrpcPeer.
   static PeerAddress OfGrpcPeer(std::string_view peer);
 
   // For messages and log lines: `192.0.2.1`, `2001:db8::/64`.

@@ -14,6 +14,7 @@
 #include "server/ops/log_limiter.h"
 #include "server/ops/peer_quota.h"
 #include "server/rpc/access_control.h"
+#include "server/rpc/idle_input.h"
 #include "server/rpc/pending_answers.h"
 #include "server/rpc/rpc_metrics.h"
 #include "server/rpc/stream_registry.h"
@@ -43,6 +44,8 @@ struct CallContext {
   absl::Duration write_stall_timeout;
   absl::Duration max_stream_age;
   std::atomic<bool> draining = false;
+  // Learns of each call that begins. Set before the first one comes.
+  IdleInput* input = nullptr;
   // Of streams that were refused for other reasons than their caller's rights.
   LogLimiter refusal_lines{10, absl::Seconds(1)};
   // Answers that wait for a commit; a stop does not wait longer for them than its deadline.

@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <boost/asio/ip/tcp.hpp>
 #include <cerrno>
 #include <system_error>
@@ -16,7 +17,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "server/ops/logging.h"
-#include "server/ops/received_bytes.h"
+#include "server/ops/tcp_bytes.h"
 
 namespace refund_relay {
 namespace {
@@ -29,27 +30,15 @@ constexpr int kEventsAtOnce = 64;
 constexpr int kAcceptsAtOnce = 64;
 // After a failed accept (no file descriptors left, say) the loop rests so long; the peers wait in the backlog.
 constexpr std::chrono::milliseconds kAcceptPause(50);
+// Between two looks at what connections have sent. A look takes some microseconds for each.
+constexpr std::chrono::milliseconds kLeastLookInterval(100);
+constexpr std::chrono::microseconds kLookIntervalPerConnection(100);
 constexpr absl::Duration kLineInterval = absl::Seconds(10);
 
 std::string ErrorText(int error) { return std::generic_category().message(error); }
 
 bool SetOption(int socket, int level, int option, int value) {
   return setsockopt(socket, level, option, &value, sizeof(value)) == 0;
-}
-
-bool IsThisMachine(const sockaddr_storage& local, const sockaddr_storage& peer) {
-  if (local.ss_family != peer.ss_family) return false;
-  if (local.ss_family == AF_INET) {
-    return reinterpret_cast<const sockaddr_in&>(local).sin_addr.s_addr ==
-           reinterpret_cast<const sockaddr_in&>(peer).sin_addr.s_addr;
-  }
-  return IN6_ARE_ADDR_EQUAL(&reinterpret_cast<const sockaddr_in6&>(local).sin6_addr,
-                            &reinterpret_cast<const sockaddr_in6&>(peer).sin6_addr);
-}
-
-uint16_t PortOf(const sockaddr_storage& address) {
-  return ntohs(address.ss_family == AF_INET ? reinterpret_cast<const sockaddr_in&>(address).sin_port
-                                            : reinterpret_cast<const sockaddr_in6&>(address).sin6_port);
 }
 
 }  // namespace
@@ -63,7 +52,8 @@ GrpcAcceptor::GrpcAcceptor(const Options& options, RpcMetrics& metrics)
       metrics_(metrics),
       quota_(options.max_connections, options.max_connections_per_peer),
       refusal_lines_(1, kLineInterval),
-      accept_failure_lines_(1, kLineInterval) {}
+      accept_failure_lines_(1, kLineInterval),
+      cut_lines_(1, kLineInterval) {}
 
 GrpcAcceptor::~GrpcAcceptor() { Stop(); }
 
@@ -104,7 +94,7 @@ absl::Status GrpcAcceptor::Bind(const ListenAddress& address) {
   sockaddr_storage bound{};
   socklen_t size = sizeof(bound);
   getsockname(listener, reinterpret_cast<sockaddr*>(&bound), &size);
-  port_ = PortOf(bound);
+  port_ = EndpointOf(bound).value_or(Endpoint()).port();
   return absl::OkStatus();
 }
 
@@ -136,8 +126,10 @@ void GrpcAcceptor::Run() {
   if (!Watch(listener_, EPOLLIN)) PauseAccepting();
   std::vector<epoll_event> events(kEventsAtOnce);
   while (true) {
-    const int count = epoll_wait(epoll_.number(), events.data(), kEventsAtOnce,
-                                 paused_ ? static_cast<int>(kAcceptPause.count()) : -1);
+    const auto rest = paused_                ? kAcceptPause
+                      : connections_.empty() ? std::chrono::milliseconds(-1)
+                                             : kLeastLookInterval;
+    const int count = epoll_wait(epoll_.number(), events.data(), kEventsAtOnce, static_cast<int>(rest.count()));
     bool connections_wait = false;
     for (int i = 0; i < count; ++i) {
       const int descriptor = events[i].data.fd;
@@ -150,6 +142,11 @@ void GrpcAcceptor::Run() {
     }
     if (paused_ && std::chrono::steady_clock::now() >= paused_until_ && Watch(listener_, EPOLLIN)) paused_ = false;
     if (connections_wait) AcceptWaiting();
+    if (const auto now = std::chrono::steady_clock::now(); now >= next_look_) {
+      CutIdleInput();
+      next_look_ = now + std::max<std::chrono::steady_clock::duration>(
+                             kLeastLookInterval, connections_.size() * kLookIntervalPerConnection);
+    }
   }
 }
 
@@ -170,14 +167,12 @@ bool GrpcAcceptor::AcceptOne() {
     PauseAccepting();
     return false;
   }
+  const std::optional<Endpoint> from = EndpointOf(address);
+  if (!from.has_value()) return true;
   Connection connection;
-  sockaddr_storage local{};
-  size = sizeof(local);
-  const bool is_probe = PortOf(address) == probe_port_.load() &&
-                        getsockname(socket.number(), reinterpret_cast<sockaddr*>(&local), &size) == 0 &&
-                        IsThisMachine(local, address);
-  if (!is_probe) {
-    const PeerAddress peer = PeerAddress::OfSocketAddress(address);
+  connection.peer = *from;
+  if (!IsProbe(socket, *from)) {
+    const PeerAddress peer = PeerAddress::Of(from->address());
     const PeerQuota::Verdict verdict = quota_.Take(peer);
     if (verdict != PeerQuota::Verdict::kTaken) {
       Refuse(verdict, peer);
@@ -196,10 +191,20 @@ bool GrpcAcceptor::AcceptOne() {
   }
   std::move(give_back).Cancel();
   metrics_.CountConnections(+1);
+  input_.Opened(*from);
   const int duplicate = connection.duplicate.number();
   connections_.emplace(duplicate, std::move(connection));
   take_(socket.Release());
   return true;
+}
+
+bool GrpcAcceptor::IsProbe(const Descriptor& socket, const Endpoint& from) const {
+  if (from.port() != probe_port_.load()) return false;
+  sockaddr_storage local{};
+  socklen_t size = sizeof(local);
+  if (getsockname(socket.number(), reinterpret_cast<sockaddr*>(&local), &size) != 0) return false;
+  const std::optional<Endpoint> to = EndpointOf(local);
+  return to.has_value() && to->address() == from.address();
 }
 
 void GrpcAcceptor::PauseAccepting() {
@@ -224,10 +229,28 @@ void GrpcAcceptor::Refuse(PeerQuota::Verdict verdict, const PeerAddress& peer) {
        {"refusals_not_logged", *left_out}});
 }
 
+void GrpcAcceptor::CutIdleInput() {
+  const absl::Time now = absl::Now();
+  for (const auto& [duplicate, connection] : connections_) {
+    const std::optional<TcpBytes> bytes = BytesOf(duplicate);
+    if (!bytes.has_value() || !input_.IsTooMuch(connection.peer, *bytes, now)) continue;
+    shutdown(duplicate, SHUT_RDWR);  // gRPC reads the end of it, and so do we
+    metrics_.CountCutConnection();
+    const auto left_out = cut_lines_.Admit(now);
+    if (!left_out.has_value()) continue;
+    Log(LogLevel::kWarning, "gRPC connection cut: it sends much and calls nothing",
+        {{"peer", PeerAddress::Of(connection.peer.address()).ToString()},
+         {"received_bytes", bytes->received},
+         {"cuts_not_logged", *left_out}});
+  }
+}
+
 void GrpcAcceptor::OnHangUp(int duplicate) {
   const auto found = connections_.find(duplicate);
   if (found == connections_.end()) return;
-  if (ReceivedBytes(duplicate).value_or(2) <= 1) metrics_.CountSilentConnection();
+  input_.Closed(found->second.peer);
+  if (const auto bytes = BytesOf(duplicate); bytes.has_value() && bytes->received <= 1)
+    metrics_.CountSilentConnection();
   metrics_.CountConnections(-1);
   if (found->second.counted_as.has_value()) quota_.GiveBack(*found->second.counted_as);
   // Closing it would not end the watch while gRPC's descriptor of the same socket is open, as it may be for a moment.

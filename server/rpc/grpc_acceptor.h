@@ -20,6 +20,7 @@
 #include "server/ops/log_limiter.h"
 #include "server/ops/peer_address.h"
 #include "server/ops/peer_quota.h"
+#include "server/rpc/idle_input.h"
 #include "server/rpc/rpc_metrics.h"
 
 namespace refund_relay {
@@ -27,6 +28,8 @@ namespace refund_relay {
 // gRPC 1.51 takes every connection that comes, and its accept loop ends for good when descriptors run out
 // (CVE-2023-4785). So the port is ours: a thread accepts, counts against two limits, and hands the descriptors that are
 // within them to gRPC (ServerBuilder's AddExternalConnectionAcceptor).
+//
+// It also cuts connections that send much and call nothing (IdleInput).
 //
 // That a connection is over it learns from the kernel: it keeps a duplicate of each descriptor that no one reads or
 // writes. gRPC calls shutdown(2) before it closes one, so peers see the end at once all the same, and the duplicate
@@ -60,6 +63,9 @@ class GrpcAcceptor {
   // The next connection from this port of this machine is our own probe and is within every limit; 0 = none.
   void ExpectProbe(uint16_t source_port) { probe_port_ = source_port; }
 
+  // Tell it each call that begins.
+  IdleInput& input() { return input_; }
+
   // Closes the listening socket and joins the thread; connections go on, uncounted. Safe to call twice.
   void Stop();
 
@@ -82,8 +88,11 @@ class GrpcAcceptor {
     int number_;
   };
 
+  using Endpoint = IdleInput::Endpoint;
+
   struct Connection {
     Descriptor duplicate;
+    Endpoint peer;
     std::optional<PeerAddress> counted_as;  // not set: our own probe
   };
 
@@ -96,8 +105,11 @@ class GrpcAcceptor {
   void AcceptWaiting();
   // False when nothing waits, or accepting must pause.
   bool AcceptOne();
+  bool IsProbe(const Descriptor& socket, const Endpoint& from) const;
   void PauseAccepting();
   void Refuse(PeerQuota::Verdict verdict, const PeerAddress& peer);
+  // Ends connections whose peers send without calling.
+  void CutIdleInput();
   void OnHangUp(int duplicate);
 
   const Options options_;
@@ -105,6 +117,8 @@ class GrpcAcceptor {
   PeerQuota quota_;
   LogLimiter refusal_lines_;
   LogLimiter accept_failure_lines_;
+  LogLimiter cut_lines_;
+  IdleInput input_;
   uint16_t port_ = 0;
   Descriptor listener_;
   Descriptor epoll_;
@@ -117,6 +131,7 @@ class GrpcAcceptor {
   absl::flat_hash_map<int, Connection> connections_;  // by the duplicate
   bool paused_ = false;                               // does not accept
   std::chrono::steady_clock::time_point paused_until_;
+  std::chrono::steady_clock::time_point next_look_;
 };
 
 }  // namespace refund_relay

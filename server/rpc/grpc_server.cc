@@ -87,6 +87,7 @@ class GrpcServer::Impl {
         context_.metrics);
     if (!listening.ok()) return listening.status();
     acceptor_ = *std::move(listening);
+    context_.input = &acceptor_->input();
     take_connections_ = builder.experimental().AddExternalConnectionAcceptor(
         grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD, credentials_);
     builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, Milliseconds(kHandshakeTimeout));

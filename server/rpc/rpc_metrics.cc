@@ -59,7 +59,13 @@ RpcMetrics::RpcMetrics(prometheus::Registry& registry, const FanOut& fan_out, co
                               .Name("refund_relay_grpc_silent_connections_total")
                               .Help("Connections of the gRPC port that ended without having sent a byte.")
                               .Register(registry)
-                              .Add({})) {}
+                              .Add({})),
+      cut_connections_(
+          prometheus::BuildCounter()
+              .Name("refund_relay_grpc_connections_cut_total")
+              .Help("Connections of the gRPC port that were cut because they sent much and called nothing.")
+              .Register(registry)
+              .Add({})) {}
 
 RpcMetrics::RefusalCounters RpcMetrics::MakeRefusalCounters(prometheus::Registry& registry, const char* name,
                                                             const char* help) {

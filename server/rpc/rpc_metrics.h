@@ -55,6 +55,8 @@ class RpcMetrics final : public prometheus::Collectable {
     if (change > 0) opened_connections_.Increment(change);
     connections_.Increment(change);
   }
+  // One was cut, because it sent much and called nothing.
+  void CountCutConnection() { cut_connections_.Increment(); }
   // One ended without having sent a byte.
   void CountSilentConnection() { silent_connections_.Increment(); }
 
@@ -95,6 +97,7 @@ class RpcMetrics final : public prometheus::Collectable {
   prometheus::Gauge& connections_;
   prometheus::Counter& opened_connections_;
   prometheus::Counter& silent_connections_;
+  prometheus::Counter& cut_connections_;
   mutable absl::Mutex mutex_;
   mutable std::set<std::string> labels_ ABSL_GUARDED_BY(mutex_);
   // What knows about the log, once it is open. All are set once, so they may be used without the lock.

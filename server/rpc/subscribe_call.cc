@@ -113,6 +113,7 @@ void SubscribeCall::OnRequested(bool ok) {
   thread_.CallMatched();
   Request(service_, context_, thread_, registry_);
   peer_ = server_context_.peer();
+  context_.input->CallBegan(peer_);
   last_sent_ = std::chrono::steady_clock::now();
   if (const absl::Status status = Open(); !status.ok()) Refuse(status);
 }

@@ -1,6 +1,6 @@
-#include "server/ops/received_bytes.h"
+#include "server/ops/tcp_bytes.h"
 
-// Not <netinet/tcp.h>, which lacks the field; the two cannot stand in one file.
+// Not <netinet/tcp.h>, which lacks the fields; the two cannot stand in one file.
 #include <linux/tcp.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -9,12 +9,12 @@
 
 namespace refund_relay {
 
-std::optional<uint64_t> ReceivedBytes(int socket) {
+std::optional<TcpBytes> BytesOf(int socket) {
   tcp_info info{};
   socklen_t size = sizeof(info);
   if (getsockopt(socket, IPPROTO_TCP, TCP_INFO, &info, &size) != 0) return std::nullopt;
   if (size < offsetof(tcp_info, tcpi_bytes_received) + sizeof(info.tcpi_bytes_received)) return std::nullopt;
-  return info.tcpi_bytes_received;
+  return TcpBytes{info.tcpi_bytes_received, info.tcpi_bytes_acked};
 }
 
 }  // namespace refund_relay
