@@ -8,7 +8,8 @@
 namespace refund_relay {
 
 struct TcpBytes {
-  uint64_t received = 0;      // of the peer, read or not; its end counts as one
+  uint64_t received = 0;      // of the peer; its end counts as one
+  uint64_t unread = 0;        // of these, what waits in the kernel to be read
   uint64_t acknowledged = 0;  // by the peer, of what was sent; likewise
 };
 

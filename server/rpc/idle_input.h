@@ -25,6 +25,9 @@ class IdleInput {
   // What may come in without a call: the largest request with its metadata, twice; a part of what was sent, because
   // peers acknowledge it (WINDOW_UPDATE, 26 bytes for some 10 KB); and pings, or a health check, for ever.
   static constexpr uint64_t kBytes = 512 << 10;
+  // More than that is looked at twice, because the thread that shall take the calls may be late; more than this is not.
+  static constexpr uint64_t kBytesAtOnce = 8 << 20;
+  static constexpr absl::Duration kPatience = absl::Seconds(1);
   static constexpr uint64_t kPartOfSent = 4;
   static constexpr uint64_t kBytesPerSecond = 4 << 10;
 
@@ -42,8 +45,11 @@ class IdleInput {
   struct Account {
     uint64_t calls = 0;
     uint64_t calls_at_start = 0;
-    TcpBytes at_start;
+    uint64_t read_at_start = 0;
+    uint64_t acknowledged_at_start = 0;
     absl::Time since = absl::InfiniteFuture();  // the first look
+    absl::Time too_much_since = absl::InfiniteFuture();
+    uint64_t read_then = 0;
   };
 
   absl::Mutex mutex_;
