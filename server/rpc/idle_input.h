@@ -26,7 +26,7 @@ class IdleInput {
   // peers acknowledge it (WINDOW_UPDATE, 26 bytes for some 10 KB); and pings, or a health check, for ever.
   static constexpr uint64_t kBytes = 512 << 10;
   // More than that is looked at twice, because the thread that shall take the calls may be late; more than this is not.
-  static constexpr uint64_t kBytesAtOnce = 8 << 20;
+  static constexpr uint64_t kBytesAtOnce = 2 << 20;
   static constexpr absl::Duration kPatience = absl::Seconds(1);
   static constexpr uint64_t kPartOfSent = 4;
   static constexpr uint64_t kBytesPerSecond = 4 << 10;
