@@ -279,8 +279,9 @@ TEST(HttpServerTest, OneAddressCannotTakeAllConnections) {
 TEST(HttpServerTest, StrangersDoNotFillTheLog) {
   RunningIngress ingress;
   HttpPeer peer = ingress.Connect();
-  const std::string unsigned_request = Request(WebhookBody()).Text();
-  for (int i = 0; i < 1000; ++i) ASSERT_EQ(peer.Exchange(unsigned_request).status, 401);
+  const std::string body = WebhookBody();
+  const std::string forged = Request(body, {absl::StrCat("X-Conscent-Signature: ", Sign(body, "guessed"))}).Text();
+  for (int i = 0; i < 1000; ++i) ASSERT_EQ(peer.Exchange(forged).status, 401);
   EXPECT_EQ(ingress.Metric("refund_relay_webhooks_total", "result", "unauthenticated"), 1000);
   const std::vector<std::string> lines = ingress.log_lines();
   const auto refusals = std::count_if(lines.begin(), lines.end(), [](const std::string& line) {
