@@ -78,7 +78,8 @@ class TokenFile final : public grpc::MetadataCredentialsPlugin {
     const auto token = ReadToken(path_);
     if (!token.ok()) {
       const absl::string_view message = token.status().message();
-      return {grpc::StatusCode::UNAUTHENTICATED, std::string(message.data(), message.size())};
+      // gRPC makes UNAVAILABLE of any code.
+      return {grpc::StatusCode::UNAVAILABLE, std::string(message.data(), message.size())};
     }
     metadata->emplace("authorization", absl::StrCat("Bearer ", *token));
     return grpc::Status::OK;

@@ -297,6 +297,7 @@ absl::Status App::StartGrpc() {
   options.server_instance = instance_;
   options.server_version = std::string(Version());
   options.tls = grpc_tls_.get();
+  options.require_client_certificate = config_.grpc_tls_require_client_cert;
   auto server =
       GrpcServer::Start(options, {*storage_.log, *storage_.positions, *storage_.quarantine, fan_out_, *history_,
                                   promotions_, streams_, *rpc_metrics_, access_, Clock::System(), ParseWebhook});

@@ -144,6 +144,17 @@ void CheckTogether(Config& config, ConfigReader& reader) {
         "--grpc_tls_client_ca_file: client certificates need TLS; give --grpc_tls_cert_file and --grpc_tls_key_file "
         "too");
   }
+  if (!config.grpc_tls_require_client_cert && config.grpc_tls_client_ca_file.empty()) {
+    config.warnings.emplace_back(
+        "--nogrpc_tls_require_client_cert has no effect without --grpc_tls_client_ca_file: nobody is asked for a "
+        "certificate");
+  }
+  if (!config.grpc_tls_require_client_cert && !config.grpc_tls_client_ca_file.empty() &&
+      config.access_policy_file.empty()) {
+    reader.Wrong(
+        "--grpc_tls_require_client_cert: false lets everyone in, with a certificate or without; give "
+        "--access_policy_file, which says who may come by token, or leave it true");
+  }
   if (!config.grpc_tls_cert_file.empty() && config.allow_insecure_grpc) {
     config.warnings.emplace_back("--allow_insecure_grpc has no effect with --grpc_tls_cert_file: gRPC speaks TLS only");
   }

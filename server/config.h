@@ -64,6 +64,7 @@ struct Config {
   std::string grpc_tls_cert_file;
   std::string grpc_tls_key_file;
   std::string grpc_tls_client_ca_file;
+  bool grpc_tls_require_client_cert = true;
   std::string http_tls_cert_file;
   std::string http_tls_key_file;
   std::string admin_tls_cert_file;

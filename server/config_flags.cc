@@ -242,6 +242,9 @@ std::vector<ConfigFlag> MakeFlags() {
       File("grpc_tls_client_ca_file", &Config::grpc_tls_client_ca_file,
            "PEM certificates of authorities: subscribers must show a certificate of one of them. Read again when it "
            "changes."),
+      Bool("grpc_tls_require_client_cert", &Config::grpc_tls_require_client_cert,
+           "With --grpc_tls_client_ca_file: whether a subscriber must show a certificate. False: it may show a bearer "
+           "token of --access_policy_file instead; a certificate that it shows is verified all the same."),
       File("http_tls_cert_file", &Config::http_tls_cert_file,
            "The PEM certificate of --http_address, with its chain: webhooks come over HTTPS. Read again when it "
            "changes."),

@@ -78,10 +78,8 @@ class GrpcServer::Impl {
     grpc::EnableDefaultHealthCheckService(true);
     if (options.reflection) grpc::reflection::InitProtoReflectionServerBuilderPlugin();
     grpc::ServerBuilder builder;
-    credentials_ = options.credentials;
-    if (credentials_ == nullptr) {
-      credentials_ = options.tls == nullptr ? grpc::InsecureServerCredentials() : MakeTlsCredentials(*options.tls);
-    }
+    credentials_ = options.tls == nullptr ? grpc::InsecureServerCredentials()
+                                          : MakeTlsCredentials(*options.tls, options.require_client_certificate);
     auto listening = GrpcAcceptor::Listen(
         options.address, {options.max_connections, options.max_connections_per_peer, kKeepaliveTimeout},
         context_.metrics);

@@ -2,8 +2,6 @@
 #ifndef REFUND_RELAY_SERVER_RPC_GRPC_SERVER_H_
 #define REFUND_RELAY_SERVER_RPC_GRPC_SERVER_H_
 
-#include <grpcpp/security/server_credentials.h>
-
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -29,8 +27,6 @@ class GrpcServer {
     ListenAddress address{"127.0.0.1", 50051};  // port 0 picks a free one; a wildcard is both families
     int threads = 2;                            // completion queues, each with one thread
     bool reflection = true;
-    // Null: plain text. Those that take client certificates must verify them (see AccessControl).
-    std::shared_ptr<grpc::ServerCredentials> credentials;
     size_t max_streams = 10000;
     size_t max_streams_per_peer = 0;  // see PeerQuota
     size_t max_connections = 16384;
@@ -39,7 +35,8 @@ class GrpcServer {
     absl::Duration max_stream_age = absl::Hours(1);  // infinite = none
     std::string server_instance;
     std::string server_version;
-    const TlsStore* tls = nullptr;  // loaded; outlives the server. Null: plain text
+    const TlsStore* tls = nullptr;           // loaded; outlives the server. Null: plain text
+    bool require_client_certificate = true;  // where `tls` has authorities for clients
   };
 
   // What it serves from. All must outlive the server.

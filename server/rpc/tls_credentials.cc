@@ -16,13 +16,11 @@ namespace {
 // gRPC's C++ layer has no credentials that ask for their certificate at each handshake; its C layer does.
 class StoreCredentials final : public grpc::ServerCredentials {
  public:
-  explicit StoreCredentials(const TlsStore& store) : store_(store) {
-    const bool mutual = !store.files().client_ca_file.empty();
+  StoreCredentials(const TlsStore& store, grpc_ssl_client_certificate_request_type request) : store_(store) {
     // Takes over the options.
     credentials_ =
         grpc_ssl_server_credentials_create_with_options(grpc_ssl_server_credentials_create_options_using_config_fetcher(
-            mutual ? GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY
-                   : GRPC_SSL_DONT_REQUEST_CLIENT_CERTIFICATE,
+            request,
             [](void* self, grpc_ssl_server_certificate_config** config) {
               return static_cast<StoreCredentials*>(self)->Fetch(config);
             },
@@ -64,8 +62,13 @@ class StoreCredentials final : public grpc::ServerCredentials {
 
 }  // namespace
 
-std::shared_ptr<grpc::ServerCredentials> MakeTlsCredentials(const TlsStore& store) {
-  return std::make_shared<StoreCredentials>(store);
+std::shared_ptr<grpc::ServerCredentials> MakeTlsCredentials(const TlsStore& store, bool require_client_certificate) {
+  grpc_ssl_client_certificate_request_type request = GRPC_SSL_DONT_REQUEST_CLIENT_CERTIFICATE;
+  if (!store.files().client_ca_file.empty()) {
+    request = require_client_certificate ? GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY
+                                         : GRPC_SSL_REQUEST_CLIENT_CERTIFICATE_AND_VERIFY;
+  }
+  return std::make_shared<StoreCredentials>(store, request);
 }
 
 }  // namespace refund_relay

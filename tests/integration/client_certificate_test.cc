@@ -1,19 +1,19 @@
 // Callers by client certificate, over TLS with certificates made here: only names in the subjectAltName count.
 #include <grpcpp/create_channel.h>
 #include <grpcpp/security/credentials.h>
-#include <grpcpp/security/server_credentials.h>
 
 #include <memory>
 #include <string>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "server/access/bearer_token.h"
 #include "tests/testing/called.h"
 #include "tests/testing/log_lines.h"
 #include "tests/testing/streaming_server.h"
+#include "tests/testing/temp_dir.h"
 #include "tests/testing/test_authority.h"
 #include "tests/testing/test_events.h"
+#include "tests/testing/test_tls_store.h"
 
 namespace refund_relay {
 namespace {
@@ -33,11 +33,10 @@ class ClientCertificateTest : public testing::Test {
  protected:
   ClientCertificateTest() {
     const TestCertificate own = authority_.Issue("server", "DNS:relay.internal");
-    grpc::SslServerCredentialsOptions options(GRPC_SSL_REQUEST_CLIENT_CERTIFICATE_AND_VERIFY);
-    options.pem_root_certs = authority_.certificate();
-    options.pem_key_cert_pairs.push_back({own.key, own.certificate});
+    tls_ = LoadedTlsStore(folder_, own, authority_.certificate());
     StreamingServer::Options server;
-    server.grpc.credentials = grpc::SslServerCredentials(options);
+    server.grpc.tls = tls_.get();
+    server.grpc.require_client_certificate = false;
     server.access_policy = kPolicy;
     server.stored = {MakeNewEvent(1)};
     server_ = std::make_unique<StreamingServer>(std::move(server));
@@ -67,7 +66,9 @@ class ClientCertificateTest : public testing::Test {
     return status;
   }
 
+  TempDir folder_;
   TestAuthority authority_;
+  std::unique_ptr<TlsStore> tls_;
   std::unique_ptr<StreamingServer> server_;
 };
 

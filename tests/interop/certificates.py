@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import threading
 
 from relay import DEADLINE
 
@@ -88,10 +89,40 @@ def nth_read(count):
     return predicate
 
 
-def s_client(address, *arguments, ca_file, stdin=""):
+def renegotiation_is_refused(address, *arguments, ca_file, after):
+    """Asks by `openssl s_client` for a new handshake on an open connection, once the server has sent the bytes `after`:
+    what it sends in the middle of one would be taken for the cause of its failure. Whether it says "no renegotiation"."""
+    process = subprocess.Popen(
+        ["openssl", "s_client", "-tls1_2", "-connect", "%s:%d" % address, "-CAfile", ca_file, *arguments],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )
+    printed = b""
+
+    def seen(words):
+        nonlocal printed
+        while words not in printed and (piece := process.stdout.read1()):
+            printed += piece
+        return words in printed
+
+    timer = threading.Timer(DEADLINE, process.kill)
+    timer.start()
+    try:
+        assert seen(after), printed
+        # A line with R alone asks s_client to renegotiate.
+        process.stdin.write(b"R\n")
+        process.stdin.flush()
+        assert seen(b"RENEGOTIATING"), printed
+        return seen(b"no renegotiation")
+    finally:
+        timer.cancel()
+        process.kill()
+        process.communicate()
+
+
+def s_client(address, *arguments, ca_file):
     """Runs `openssl s_client` against (host, port); returns (whether the handshake came off, all that it printed)."""
     done = subprocess.run(
         ["openssl", "s_client", "-connect", "%s:%d" % address, "-CAfile", ca_file, *arguments],
-        input=stdin, capture_output=True, text=True, timeout=DEADLINE, errors="replace",
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=DEADLINE, errors="replace",
     )
     return done.returncode == 0, done.stdout + done.stderr

@@ -22,10 +22,11 @@ def request(**fields):
 
 
 class Stream:
-    """Reads a stream message by message; checks on the way what holds for every stream."""
+    """Reads a stream message by message; checks on the way what holds for every stream. `token` is a bearer token."""
 
-    def __init__(self, stub, subscribe_request, timeout=DEADLINE):
-        self._call = stub.Subscribe(subscribe_request, timeout=timeout)
+    def __init__(self, stub, subscribe_request, timeout=DEADLINE, token=None):
+        metadata = [("authorization", f"Bearer {token}")] if token else []
+        self._call = stub.Subscribe(subscribe_request, timeout=timeout, metadata=metadata)
         self.started = None
         self.deliveries = []  # so far
         self.position = None  # the newest one that the server sent

@@ -42,6 +42,25 @@ class DocumentationTest(unittest.TestCase):
         explained = set(re.findall(r"`([A-Z_]+)`", " ".join(table)))
         self.assertEqual(set(), reasons - explained)
 
+    def test_security_names_tests_and_files_that_exist(self):
+        cells = re.findall(r"^\|[^|]*\|([^|]*)\|$", read("SECURITY.md"), re.MULTILINE)
+        names = re.findall(r"`([^`]+)`", " ".join(cells))
+        self.assertLess(20, len(names))
+        existing = set()
+        for folder, _, files in os.walk(os.path.join(ROOT, "tests")):
+            for file in files:
+                text = read(folder, file) if file.endswith((".py", ".cc")) else ""
+                suite = None
+                if file.startswith("test_") and file.endswith(".py"):
+                    existing.add(file.removesuffix(".py"))
+                for kind, first, second in re.findall(
+                    r"^ *(class|def|TEST|TEST_F|TEST_P)[ (](\w+)(?:, (\w+)\) {)?", text, re.MULTILINE
+                ):
+                    suite = first if kind == "class" else suite
+                    existing.add(f"{suite}.{first}" if kind == "def" else f"{first}.{second}")
+        missing = [n for n in names if n not in existing and not os.path.exists(os.path.join(ROOT, n))]
+        self.assertEqual([], missing)
+
     def test_the_adr_tells_how_to_recompute_an_event_id(self):
         recipes = re.findall(r"```sh\n(.*?)```", read("docs", "adr", "0004-event-id.md"), re.DOTALL)
         self.assertEqual(2, len(recipes))

@@ -1,6 +1,8 @@
 """TLS on the gRPC port: who gets in, what is spoken, and certificates that change under load."""
 
 import contextlib
+import hashlib
+import json
 import os
 import signal
 import socket
@@ -15,7 +17,7 @@ from refundrelay.v1 import refund_event_service_pb2 as service
 from refundrelay.v1 import refund_event_service_pb2_grpc
 
 import webhooks
-from certificates import Authority, SecretVolume, nth_read, s_client
+from certificates import Authority, SecretVolume, nth_read, renegotiation_is_refused, s_client
 from relay import DEADLINE, Relay, run_to_end
 from stream import EARLIEST, Stream, request
 
@@ -100,9 +102,8 @@ class GrpcTlsTest(TlsCase):
     def test_only_tls_1_2_and_1_3_with_good_suites_and_no_renegotiation(self):
         relay = self.relay()
 
-        def handshake(*arguments, stdin=""):
-            return s_client(relay.address("grpc"), "-alpn", "h2", *arguments, ca_file=self.authority.cert_file,
-                            stdin=stdin)
+        def handshake(*arguments):
+            return s_client(relay.address("grpc"), "-alpn", "h2", *arguments, ca_file=self.authority.cert_file)
 
         for good in (["-tls1_3"], ["-tls1_2"], ["-tls1_2", "-cipher", "ECDHE-ECDSA-AES128-GCM-SHA256"]):
             self.assertTrue(handshake(*good)[0], good)
@@ -111,10 +112,11 @@ class GrpcTlsTest(TlsCase):
                     ["-tls1_2", "-cipher", "ECDHE-ECDSA-AES256-SHA:@SECLEVEL=0"],
                     ["-tls1_2", "-cipher", "NULL:@SECLEVEL=0"]):
             self.assertFalse(handshake(*bad)[0], bad)
-        # A line with R alone asks s_client to renegotiate.
-        _, printed = handshake("-tls1_2", stdin="R\n")
-        self.assertIn("RENEGOTIATING", printed)
-        self.assertIn("no renegotiation", printed)
+        # After the server's SETTINGS: type, flags and stream of that frame.
+        self.assertTrue(
+            renegotiation_is_refused(relay.address("grpc"), "-alpn", "h2", ca_file=self.authority.cert_file,
+                                     after=b"\x04\x00\x00\x00\x00\x00")
+        )
 
     def test_mutual_tls_wants_a_certificate_of_its_authority(self):
         clients = Authority(self.folder, "clients")
@@ -125,6 +127,38 @@ class GrpcTlsTest(TlsCase):
         self.assert_refused(self.stub(relay, client=clients.issue("DNS:books", days=-1)))
         self.assertEqual(200, relay.admin_get("/livez")[0])
         self.assertIn(f'{EXPIRY}{{cert="grpc_client_ca"}}', relay.admin_get("/metrics")[2])
+
+    def test_by_certificate_or_by_token_on_one_port(self):
+        clients = Authority(self.folder, "clients")
+        policy = os.path.join(self.folder, "policy.json")
+        token = "a-token-of-the-ledger-0123456789"
+        with open(policy, "w", encoding="utf-8") as file:
+            json.dump({"subscribers": {
+                "books": {"certificates": ["dns:books.internal"], "events": "all"},
+                "ledger": {"token_hashes": ["sha256:" + hashlib.sha256(token.encode()).hexdigest()], "events": "all"},
+            }}, file)
+        relay = self.relay(f"--access_policy_file={policy}", "--nogrpc_tls_require_client_cert", ca=clients.pem)
+
+        def outcome(name, client=None, token=None):
+            stream = Stream(self.stub(relay, client=client), request(subscriber_name=name, start_from=EARLIEST,
+                                                                     stop_when_caught_up=True), token=token)
+            try:
+                while True:
+                    stream.read()
+            except StopIteration:
+                return "read"
+            except grpc.RpcError as error:
+                return error.code().name
+
+        books = clients.issue("DNS:books.internal")
+        self.assertEqual("read", outcome("books", client=books))
+        self.assertEqual("read", outcome("ledger", token=token))
+        self.assertEqual("PERMISSION_DENIED", outcome("ledger", client=books))
+        self.assertEqual("UNAUTHENTICATED", outcome("books"))
+        self.assertEqual("UNAUTHENTICATED", outcome("books", client=books, token="another-token-0123456789"))
+        self.assertEqual("UNAUTHENTICATED", outcome("books", client=clients.issue("DNS:other.internal")))
+        # What is shown is verified, also where nothing need be shown.
+        self.assertEqual("UNAVAILABLE", outcome("books", client=self.authority.issue("DNS:books.internal")))
 
     def test_a_new_client_authority_is_taken_up_and_the_old_one_refused(self):
         old, new = Authority(self.folder, "old"), Authority(self.folder, "new")
@@ -243,6 +277,8 @@ class StartTest(TlsCase):
             ([f"--grpc_tls_cert_file={cert}"], 2, "--grpc_tls_key_file: not set"),
             ([f"--grpc_tls_key_file={key}"], 2, "--grpc_tls_cert_file: not set"),
             ([f"--grpc_tls_client_ca_file={cert}"], 2, "--grpc_tls_client_ca_file: client certificates need TLS"),
+            ([f"--grpc_tls_cert_file={cert}", f"--grpc_tls_key_file={key}", f"--grpc_tls_client_ca_file={cert}",
+              "--nogrpc_tls_require_client_cert"], 2, "--grpc_tls_require_client_cert: false lets everyone in"),
             ([f"--grpc_tls_cert_file={cert}", f"--grpc_tls_key_file={stale_key}"], 1, "does not belong"),
             ([f"--grpc_tls_cert_file={stale}", f"--grpc_tls_key_file={stale_key}"], 1, "has expired"),
             ([f"--grpc_tls_cert_file={cert}.no", f"--grpc_tls_key_file={key}"], 1, f"cannot read {cert}.no"),

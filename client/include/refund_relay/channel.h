@@ -35,8 +35,8 @@ absl::Status CheckChannelOptions(const ChannelOptions& options);
 std::shared_ptr<grpc::Channel> MakeChannel(const std::string& address);
 
 // The same, secured as `options` say. Certificates, keys and authorities are read again when their files change, for
-// the connections made after that. A call whose token cannot be read fails UNAUTHENTICATED. Errors: those of
-// CheckChannelOptions.
+// the connections made after that. A call whose token cannot be read fails UNAVAILABLE: the next attempt reads
+// again. Errors: those of CheckChannelOptions.
 absl::StatusOr<std::shared_ptr<grpc::Channel>> MakeChannel(const std::string& address, const ChannelOptions& options);
 
 }  // namespace refund_relay

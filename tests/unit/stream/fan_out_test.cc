@@ -2,10 +2,12 @@
 #include "server/stream/fan_out.h"
 
 #include <memory>
+#include <thread>
 #include <vector>
 
 #include "absl/synchronization/notification.h"
 #include "absl/types/span.h"
+#include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "server/log/memory_event_log.h"
 #include "tests/testing/test_events.h"
@@ -42,6 +44,29 @@ TEST_F(FanOutTest, JoinsRightAfterWhatWasThereBefore) {
   EXPECT_EQ(commits[0]->from(), 3u);
   EXPECT_EQ(commits[0]->last().sequence, 4u);
   EXPECT_EQ(commits[0]->last().event_hash, EventHash(MakeNewEvent(4).event_id));
+}
+
+// However many subscriptions there are, and whoever of them asks first.
+TEST_F(FanOutTest, ACommitIsEncodedOnceWithPersonalDataAndOnceWithout) {
+  FanOut fan_out({});
+  fan_out.Start(log_);
+  Append(1);
+  Commits commits;
+  fan_out.After(0, 1000, &commits);
+  ASSERT_EQ(commits.size(), 1u);
+  std::vector<const EncodedEvents*> whole(8);
+  std::vector<const EncodedEvents*> withheld(8);
+  std::vector<std::thread> subscriptions;
+  for (size_t i = 0; i < whole.size(); ++i) {
+    subscriptions.emplace_back([&, i] {
+      withheld[i] = commits[0]->Get(true).get();
+      whole[i] = commits[0]->Get(false).get();
+    });
+  }
+  for (std::thread& subscription : subscriptions) subscription.join();
+  EXPECT_THAT(whole, testing::Each(whole[0]));
+  EXPECT_THAT(withheld, testing::Each(withheld[0]));
+  EXPECT_NE(whole[0], withheld[0]);
 }
 
 TEST_F(FanOutTest, WhoeverIsAheadOfWhatWasPublishedWaits) {
