@@ -148,7 +148,6 @@ def report(title, rows, rates, unit):
 
 
 def token_flood(args, folder):
-    import grpc
     import webhooks
     from refundrelay.v1 import refund_event_service_pb2 as service
     from refundrelay.v1 import refund_event_service_pb2_grpc

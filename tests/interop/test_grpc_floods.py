@@ -3,7 +3,6 @@
 import os
 import socket
 import threading
-import time
 import unittest
 
 import grpc
