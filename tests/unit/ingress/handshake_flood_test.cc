@@ -9,11 +9,16 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "absl/synchronization/notification.h"
@@ -97,16 +102,16 @@ std::string ClientHello(SSL_CTX* context) {
   return {bytes, static_cast<size_t>(size)};
 }
 
-// Answers 200; does what a test wants with each request, on the I/O thread.
+// Answers 200; calls `on_request` for each request, on the I/O thread.
 class Handler final : public RequestHandler {
  public:
+  explicit Handler(std::function<void()> on_request) : on_request_(std::move(on_request)) {}
+
   std::unique_ptr<RequestExchange> NewExchange() override { return std::make_unique<Exchange>(*this); }
-  void CountConnection(int change) override { connections += change; }
+  void CountConnection(int change) override { connections_ += change; }
   void CountRefusedConnection(PeerQuota::Verdict) override {}
   void CountHandshake(bool) override {}
-
-  std::atomic<int> connections = 0;
-  std::function<void()> on_request = [] {};
+  int connections() const { return connections_; }
 
  private:
   class Exchange final : public RequestExchange {
@@ -115,7 +120,7 @@ class Handler final : public RequestHandler {
     void Begin(std::string_view, std::chrono::steady_clock::time_point) override {}
     std::optional<HttpAnswer> CheckHead(const RequestHead&) override { return std::nullopt; }
     std::optional<HttpAnswer> HandleBody(std::string_view, AnswerTicket) override {
-      handler_.on_request();
+      handler_.on_request_();
       return TimeOut();
     }
     HttpAnswer TimeOut() override {
@@ -128,6 +133,9 @@ class Handler final : public RequestHandler {
    private:
     Handler& handler_;
   };
+
+  const std::function<void()> on_request_;
+  std::atomic<int> connections_ = 0;
 };
 
 TEST(HandshakeFloodTest, ARequestOnAnOpenConnectionDoesNotWaitForTheHandshakesOfOthers) {
@@ -138,7 +146,22 @@ TEST(HandshakeFloodTest, ARequestOnAnOpenConnectionDoesNotWaitForTheHandshakesOf
   options.threads = 1;
   options.tls = tls.get();
   options.request_timeout = absl::Seconds(kPatienceSeconds);
-  Handler handler;
+  std::vector<std::unique_ptr<Socket>> flood;
+  absl::Notification stands_still;
+  absl::Notification go_on;
+  absl::Notification handled;
+  std::ptrdiff_t shaken_before = -1;
+  int requests = 0;
+  Handler handler([&] {
+    ++requests;
+    if (requests == 2) {
+      stands_still.Notify();
+      go_on.WaitForNotification();
+    } else if (requests == 3) {
+      shaken_before = std::count_if(flood.begin(), flood.end(), [](const auto& peer) { return peer->HasInput(); });
+      handled.Notify();
+    }
+  });
   HttpServer server(options, handler);
   ASSERT_TRUE(server.Start({"127.0.0.1", 0}).ok());
 
@@ -147,41 +170,26 @@ TEST(HandshakeFloodTest, ARequestOnAnOpenConnectionDoesNotWaitForTheHandshakesOf
   const TlsPeer sender(context.get(), server.port());
   sender.SendRequest();
   sender.ReadAnswer();
-  std::vector<std::unique_ptr<Socket>> flood;
   for (int i = 0; i < kFlood; ++i) flood.push_back(std::make_unique<Socket>(server.port()));
   const absl::Time give_up = absl::Now() + absl::Seconds(kPatienceSeconds);
-  while (handler.connections < kFlood + 2 && absl::Now() < give_up) std::this_thread::yield();
-  ASSERT_EQ(handler.connections, kFlood + 2);
+  while (handler.connections() < kFlood + 2 && absl::Now() < give_up) std::this_thread::yield();
+  ASSERT_EQ(handler.connections(), kFlood + 2);
 
   // The server's one thread stands still until everything has arrived, the request of the sender last.
-  absl::Notification stands_still;
-  absl::Notification go_on;
-  absl::Notification handled;
-  std::ptrdiff_t shaken_before = -1;
-  int requests = 0;
-  handler.on_request = [&] {
-    if (++requests == 1) {
-      stands_still.Notify();
-      go_on.WaitForNotification();
-      return;
-    }
-    shaken_before = std::count_if(flood.begin(), flood.end(), [](const auto& socket) { return socket->HasInput(); });
-    handled.Notify();
-  };
   blocker.SendRequest();
   stands_still.WaitForNotification();
   const std::string hello = ClientHello(context.get());
-  for (const auto& socket : flood) {
-    ASSERT_EQ(send(socket->number(), hello.data(), hello.size(), MSG_NOSIGNAL), static_cast<ssize_t>(hello.size()));
+  for (const auto& peer : flood) {
+    EXPECT_EQ(send(peer->number(), hello.data(), hello.size(), MSG_NOSIGNAL), static_cast<ssize_t>(hello.size()));
   }
   sender.SendRequest();
   go_on.Notify();
   ASSERT_TRUE(handled.WaitForNotificationWithTimeout(absl::Seconds(kPatienceSeconds)));
   EXPECT_LT(shaken_before, 5) << "of " << kFlood;
   // They are not forgotten either.
-  for (const auto& socket : flood) {
+  for (const auto& peer : flood) {
     char byte = 0;
-    EXPECT_EQ(recv(socket->number(), &byte, 1, MSG_PEEK), 1);
+    EXPECT_EQ(recv(peer->number(), &byte, 1, MSG_PEEK), 1);
   }
   server.Stop(absl::Now());
 }
