@@ -12,6 +12,7 @@
 #include "server/ops/logging.h"
 #include "server/ops/process_limits.h"
 #include "server/ops/version.h"
+#include "server/rpc/grpc_acceptor.h"
 #include "server/translate/webhook_parser.h"
 
 namespace refund_relay {
@@ -301,10 +302,14 @@ void App::StartRetention() {
 
 absl::Status App::StartGrpc() {
   GrpcServer::Options options;
-  options.address = config_.grpc_address.ToString();
+  options.address = config_.grpc_address;
   options.threads = ThreadsOr(config_.grpc_threads);
   options.reflection = config_.grpc_reflection;
   options.max_streams = config_.max_streams;
+  options.max_streams_per_peer = config_.max_streams_per_peer;
+  options.max_connections =
+      ConnectionLimit("--max_grpc_connections", config_.max_grpc_connections, GrpcAcceptor::kDescriptorsPerConnection);
+  options.max_connections_per_peer = config_.max_grpc_connections_per_peer;
   options.write_stall_timeout = config_.write_stall_timeout;
   options.max_stream_age =
       config_.max_stream_age == absl::ZeroDuration() ? absl::InfiniteDuration() : config_.max_stream_age;
@@ -319,16 +324,18 @@ absl::Status App::StartGrpc() {
   grpc_ = *std::move(server);
   WatchAccessPolicy();
   if (service_accounts_ != nullptr) service_accounts_->Follow(*watcher_, [this] { grpc_->PolicyChanged(); });
-  liveness_.SetAddress({config_.grpc_address.host, static_cast<uint16_t>(grpc_->port())}, grpc_tls_ != nullptr);
+  liveness_.SetAddress({config_.grpc_address.host, static_cast<uint16_t>(grpc_->port())}, grpc_tls_ != nullptr,
+                       [this](uint16_t source_port) { grpc_->ExpectProbe(source_port); });
   return absl::OkStatus();
 }
 
-size_t App::HttpConnectionLimit() const {
-  // Running out of descriptors would end gRPC's accept loop for good, so strangers' connections stay well below it.
-  const uint64_t room = open_file_limit_ > 2 * kOtherDescriptors ? (open_file_limit_ - kOtherDescriptors) / 2 : 128;
-  if (open_file_limit_ == 0 || config_.max_http_connections <= room) return config_.max_http_connections;
-  Log(LogLevel::kWarning, "fewer HTTP connections than --max_http_connections, because of the limit of open files",
-      {{"connections", room}, {"open_files", open_file_limit_}});
+size_t App::ConnectionLimit(const char* flag, size_t asked, uint64_t descriptors) const {
+  // Half for each port: the log, too, needs descriptors, so strangers' connections must not take them all.
+  const uint64_t share = open_file_limit_ > 2 * kOtherDescriptors ? (open_file_limit_ - kOtherDescriptors) / 2 : 128;
+  const uint64_t room = share / descriptors;
+  if (open_file_limit_ == 0 || asked <= room) return asked;
+  Log(LogLevel::kWarning, "fewer connections than the flag says, because of the limit of open files",
+      {{"flag", flag}, {"connections", room}, {"open_files", open_file_limit_}});
   return static_cast<size_t>(room);
 }
 
@@ -336,7 +343,8 @@ absl::Status App::StartIngress() {
   HttpOptions options;
   options.limits.body_bytes = config_.max_body_bytes;
   options.threads = ThreadsOr(config_.http_threads);
-  options.max_connections = HttpConnectionLimit();
+  options.max_connections = ConnectionLimit("--max_http_connections", config_.max_http_connections, 1);
+  options.max_connections_per_peer = config_.max_http_connections_per_peer;
   options.answer_timeout = config_.commit_timeout;
   options.tls = http_tls_.get();
   ingress_ = std::make_unique<Ingress>(

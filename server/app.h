@@ -79,7 +79,8 @@ class App {
   void OnCredentialFile(const std::string& path, const absl::StatusOr<std::string>& content);
   std::vector<ReadinessCheck> ReadinessChecks();
   std::string MetricsText();
-  size_t HttpConnectionLimit() const;
+  // `asked`, or less if connections of `descriptors` each would take more than their share of the open files.
+  size_t ConnectionLimit(const char* flag, size_t asked, uint64_t descriptors) const;
   bool StopRequested();
   // Waits until a stop is asked for; at most `longest`.
   void WaitForStop(absl::Duration longest);

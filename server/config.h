@@ -41,12 +41,16 @@ struct Config {
 
   size_t max_body_bytes = 65536;
   size_t max_http_connections = 4096;
+  size_t max_http_connections_per_peer = 0;  // 0 = three quarters of the above
   size_t max_quarantined_webhooks = 10'000;
   uint64_t max_webhooks_per_second = 0;  // 0 = no limit
   absl::Duration commit_timeout = absl::Seconds(5);
   size_t http_threads = 0;  // 0 = one per core
 
+  size_t max_grpc_connections = 16384;
+  size_t max_grpc_connections_per_peer = 0;  // 0 = three quarters of the above
   size_t max_streams = 10000;
+  size_t max_streams_per_peer = 0;  // likewise
   absl::Duration write_stall_timeout = absl::Seconds(30);
   absl::Duration max_stream_age = absl::Hours(1);  // zero = no limit
   size_t live_window_bytes = 64 << 20;

@@ -196,6 +196,9 @@ std::vector<ConfigFlag> MakeFlags() {
                      "A webhook with a larger body is answered 413."),
       Number<size_t>("max_http_connections", &Config::max_http_connections, 1, kMaxConnections,
                      "Most connections on --http_address at once."),
+      Number<size_t>("max_http_connections_per_peer", &Config::max_http_connections_per_peer, 0, kMaxConnections,
+                     "Most of them from one IP address (IPv6: one /64); 0 = three quarters of all. Behind a proxy that "
+                     "is the proxy's."),
       Number<uint64_t>("max_webhooks_per_second", &Config::max_webhooks_per_second, 0, kMaxWebhooksPerSecond,
                        "More authentic webhooks are answered 429; 0 = no limit."),
       Number<size_t>("max_quarantined_webhooks", &Config::max_quarantined_webhooks, 1, kMaxConnections,
@@ -205,7 +208,15 @@ std::vector<ConfigFlag> MakeFlags() {
            "A webhook whose commit takes longer is answered 504."),
       Number<size_t>("http_threads", &Config::http_threads, 0, kMaxThreads,
                      "Threads that serve webhooks; 0 = one per core."),
+      Number<size_t>("max_grpc_connections", &Config::max_grpc_connections, 1, kMaxConnections,
+                     "Most connections on --grpc_address at once; each takes two of the process's open files."),
+      Number<size_t>("max_grpc_connections_per_peer", &Config::max_grpc_connections_per_peer, 0, kMaxConnections,
+                     "Most of them from one IP address (IPv6: one /64); 0 = three quarters of all. Behind a proxy that "
+                     "is the proxy's."),
       Number<size_t>("max_streams", &Config::max_streams, 1, kMaxConnections, "Most Subscribe streams at once."),
+      Number<size_t>("max_streams_per_peer", &Config::max_streams_per_peer, 0, kMaxConnections,
+                     "Most of them from one IP address (IPv6: one /64); 0 = three quarters of all. Behind a proxy that "
+                     "is the proxy's."),
       Time("write_stall_timeout", &Config::write_stall_timeout, positive, absl::Hours(1),
            "A subscriber that takes nothing for so long is cut off."),
       Time("max_stream_age", &Config::max_stream_age, absl::ZeroDuration(), absl::Hours(24 * 365),

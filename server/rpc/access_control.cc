@@ -4,6 +4,7 @@
 #include <grpcpp/security/auth_context.h>
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -147,20 +148,8 @@ Caller AccessControl::IdentifyAgain(const Caller& caller) const {
 
 void AccessControl::LogRefusal(std::string_view call, const Caller& caller, const std::string& peer,
                                const absl::Status& status) {
-  uint64_t left_out = 0;
-  {
-    absl::MutexLock lock(&mutex_);
-    const absl::Time now = absl::Now();
-    if (now - refusals_since_ >= absl::Seconds(1) || now < refusals_since_) {
-      refusals_since_ = now;
-      refusal_lines_ = 0;
-    }
-    if (++refusal_lines_ > kMostRefusalLines) {
-      ++refusals_left_out_;
-      return;
-    }
-    left_out = std::exchange(refusals_left_out_, 0);
-  }
+  const std::optional<uint64_t> left_out = refusal_lines_.Admit(absl::Now());
+  if (!left_out.has_value()) return;
   // The status's own words may hold what was asked for, which is the caller's: only our reason is told.
   std::string reason;
   std::string right;
@@ -177,7 +166,7 @@ void AccessControl::LogRefusal(std::string_view call, const Caller& caller, cons
        {"reason", reason},
        {"right", right},
        {"cause", caller.claim().service_account.cause},
-       {"refusals_not_logged", left_out}});
+       {"refusals_not_logged", *left_out}});
 }
 
 absl::Status CheckAuthentic(const Caller& caller) {

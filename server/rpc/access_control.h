@@ -7,8 +7,6 @@
 #include <prometheus/family.h>
 #include <prometheus/registry.h>
 
-#include <cstddef>
-#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -19,6 +17,7 @@
 #include "absl/time/time.h"
 #include "server/access/access_policy.h"
 #include "server/access/caller.h"
+#include "server/ops/log_limiter.h"
 
 namespace refund_relay {
 
@@ -45,8 +44,7 @@ class AccessControl {
 
   // Logs that a call was refused because of who makes it. So that strangers cannot fill the log, at most
   // kMostRefusalLines a second; the next line tells how many were left out.
-  void LogRefusal(std::string_view call, const Caller& caller, const std::string& peer, const absl::Status& status)
-      ABSL_LOCKS_EXCLUDED(mutex_);
+  void LogRefusal(std::string_view call, const Caller& caller, const std::string& peer, const absl::Status& status);
   static constexpr int kMostRefusalLines = 10;
 
  private:
@@ -56,9 +54,7 @@ class AccessControl {
   ServiceAccountVerifier* const service_accounts_;  // null: not configured
   mutable absl::Mutex mutex_;
   std::shared_ptr<const AccessPolicy> policy_ ABSL_GUARDED_BY(mutex_);  // null: none
-  absl::Time refusals_since_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();
-  int refusal_lines_ ABSL_GUARDED_BY(mutex_) = 0;  // in the second that began then
-  uint64_t refusals_left_out_ ABSL_GUARDED_BY(mutex_) = 0;
+  LogLimiter refusal_lines_{kMostRefusalLines, absl::Seconds(1)};
 };
 
 // UNAUTHENTICATED for a caller whose `result` is not kAuthentic, else OK; UNAVAILABLE for kUndecided, which is no fault

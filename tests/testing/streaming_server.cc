@@ -42,7 +42,7 @@ StreamingServer::StreamingServer(Options options)
   for (NewEvent& event : options.stored) AppendOrFail(*storage_.log, std::move(event));
   fan_out_.Start(*storage_.log);
   metrics_.LogOpened(*storage_.log, history_, *storage_.positions);
-  options.grpc.address = "127.0.0.1:0";
+  options.grpc.address = {"127.0.0.1", 0};
   options.grpc.server_instance = "test-instance";
   options.grpc.server_version = "test-version";
   auto server =

@@ -53,7 +53,11 @@ TEST(ConfigTest, DefaultsAreThoseOfTheContract) {
   EXPECT_EQ(config.max_http_connections, 4096u);
   EXPECT_EQ(config.max_webhooks_per_second, 0u);
   EXPECT_EQ(config.commit_timeout, absl::Seconds(5));
+  EXPECT_EQ(config.max_http_connections_per_peer, 0u);
+  EXPECT_EQ(config.max_grpc_connections, 16384u);
+  EXPECT_EQ(config.max_grpc_connections_per_peer, 0u);
   EXPECT_EQ(config.max_streams, 10000u);
+  EXPECT_EQ(config.max_streams_per_peer, 0u);
   EXPECT_EQ(config.write_stall_timeout, absl::Seconds(30));
   EXPECT_EQ(config.drain_delay, absl::Seconds(5));
   EXPECT_EQ(config.drain_timeout, absl::Seconds(20));
@@ -77,6 +81,10 @@ TEST(ConfigTest, ReadsEveryFlag) {
                                 "--commit_timeout=7ms",
                                 "--http_threads=8",
                                 "--max_streams=9",
+                                "--max_http_connections_per_peer=31",
+                                "--max_grpc_connections=32",
+                                "--max_grpc_connections_per_peer=33",
+                                "--max_streams_per_peer=34",
                                 "--write_stall_timeout=10s",
                                 "--max_stream_age=11h",
                                 "--live_window_bytes=12000000",
@@ -101,6 +109,10 @@ TEST(ConfigTest, ReadsEveryFlag) {
   EXPECT_EQ(config.commit_timeout, absl::Milliseconds(7));
   EXPECT_EQ(config.http_threads, 8u);
   EXPECT_EQ(config.max_streams, 9u);
+  EXPECT_EQ(config.max_http_connections_per_peer, 31u);
+  EXPECT_EQ(config.max_grpc_connections, 32u);
+  EXPECT_EQ(config.max_grpc_connections_per_peer, 33u);
+  EXPECT_EQ(config.max_streams_per_peer, 34u);
   EXPECT_EQ(config.write_stall_timeout, absl::Seconds(10));
   EXPECT_EQ(config.max_stream_age, absl::Hours(11));
   EXPECT_EQ(config.live_window_bytes, 12000000u);
