@@ -27,7 +27,7 @@ std::string Compact(std::string_view json) {
 }  // namespace
 
 WebhookRequests::WebhookRequests(std::string_view host, std::string_view path, std::string_view secret)
-    : hmac_({{.key = "bench", .secret = std::string(secret)}}), process_(std::random_device()()) {
+    : hmac_({{.key = "bench", .secret = SecretText(secret)}}), process_(std::random_device()()) {
   const std::string id(kIdBytes, '0');
   const std::string body = Compact(MakeUnique(*WebhookSample("pass"), id, absl::Now()));
   request_ = absl::StrCat("POST ", std::string(path), " HTTP/1.1\r\nHost: ", std::string(host),

@@ -59,6 +59,7 @@ TEST(ConfigTest, DefaultsAreThoseOfTheContract) {
   EXPECT_EQ(config.drain_timeout, absl::Seconds(20));
   EXPECT_TRUE(config.grpc_reflection);
   EXPECT_FALSE(config.allow_insecure_grpc);
+  EXPECT_FALSE(config.allow_core_dumps);
   EXPECT_THAT(config.warnings, IsEmpty());
 }
 
@@ -86,6 +87,7 @@ TEST(ConfigTest, ReadsEveryFlag) {
                                 "--allow_insecure_grpc",
                                 "--drain_delay=0",
                                 "--drain_timeout=1m15s",
+                                "--allow_core_dumps",
                                 "--log_level=debug"});
   EXPECT_EQ(config.http_address, (ListenAddress{"0.0.0.0", 1}));
   EXPECT_EQ(config.grpc_address, (ListenAddress{"::1", 2}));
@@ -110,6 +112,7 @@ TEST(ConfigTest, ReadsEveryFlag) {
   EXPECT_TRUE(config.allow_insecure_grpc);
   EXPECT_EQ(config.drain_delay, absl::ZeroDuration());
   EXPECT_EQ(config.drain_timeout, absl::Seconds(75));
+  EXPECT_TRUE(config.allow_core_dumps);
   EXPECT_EQ(config.log_level, LogLevel::kDebug);
 }
 
