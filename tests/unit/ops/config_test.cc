@@ -181,7 +181,7 @@ TEST(ConfigTest, RefusesWhatItDoesNotKnow) {
   EXPECT_THAT(Refusal(With({"--retention_years=1"})), HasSubstr("--retention_years: there is no such flag"));
   EXPECT_THAT(Refusal(With({"--nomax_streams"})), HasSubstr("--nomax_streams: there is no such flag"));
   EXPECT_THAT(Refusal(With({"--max-streams=7"})), HasSubstr("did you mean --max_streams?"));
-  EXPECT_THAT(Refusal(With({"serve"})), HasSubstr("\"serve\" is not a flag"));
+  EXPECT_THAT(Refusal(With({"serve"})), AllOf(HasSubstr("is not a flag"), Not(HasSubstr("serve"))));
   EXPECT_THAT(Refusal(With({"--"})), HasSubstr("no such flag"));
   EXPECT_THAT(Refusal(With({"--max_streams"})), HasSubstr("the value is missing"));
 }
