@@ -6,12 +6,14 @@ import re
 import resource
 import shutil
 import signal
+import tempfile
 import unittest
 
 import grpc
 from refundrelay.v1 import admin_service_pb2 as admin
 
 import webhooks
+from certificates import Authority, SecretVolume, nth_read
 from process_memory import found_in_memory
 from relay import BASIC_PASSWORD, BASIC_USER, DEADLINE, Relay, basic_header
 from secret_run import OWN_TEXT, SecretRun, personal_texts
@@ -107,6 +109,24 @@ class MemoryTest(unittest.TestCase):
             self.assertEqual({new.encode()}, found_in_memory(relay.process.pid, everything))
             for connection in connections:
                 connection.close()
+
+
+    def test_the_key_file_that_was_replaced_is_nowhere_in_memory(self):
+        folder = self.enterContext(tempfile.TemporaryDirectory(prefix="refund-relay-memory-"))
+        authority = Authority(folder)
+        volume = os.path.join(folder, "volume")
+        os.mkdir(volume)
+        volume = SecretVolume(volume)
+        old, new = authority.issue(), authority.issue()
+        cert, key = volume.put(tls_crt=old[0], tls_key=old[1])
+        # Its beginning: a line's worth of what is secret.
+        old_key, new_key = old[1][:90].encode(), new[1][:90].encode()
+        with Relay("--allow_core_dumps", f"--http_tls_cert_file={cert}", f"--http_tls_key_file={key}") as relay:
+            self.assertEqual({old_key}, found_in_memory(relay.process.pid, [old_key, new_key]))
+            volume.put(tls_crt=new[0], tls_key=new[1])
+            relay.process.send_signal(signal.SIGHUP)
+            relay.wait_for_line(nth_read(2))
+            self.assertEqual({new_key}, found_in_memory(relay.process.pid, [old_key, new_key]))
 
 
 class CoreDumpTest(unittest.TestCase):

@@ -128,6 +128,9 @@ TEST_F(TlsIdentityTest, OneCertificateOfTheChainThatHasExpiredIsEnough) {
   const auto chain = ParseTlsIdentity(pair.certificate + authority_.certificate(), pair.key, "", absl::Now());
   ASSERT_TRUE(chain.ok()) << chain.status();
   EXPECT_LT(chain->cert_expiry, absl::Now() + absl::Hours(2)) << "the first of the chain that expires counts";
+  const auto reversed = ParseTlsIdentity(pair_.certificate + pair.certificate, pair_.key, "", absl::Now());
+  ASSERT_TRUE(reversed.ok()) << reversed.status();
+  EXPECT_LT(reversed->cert_expiry, absl::Now() + absl::Hours(2)) << "wherever it stands";
 }
 
 TEST_F(TlsIdentityTest, ClientAuthoritiesAreCheckedAsWell) {
