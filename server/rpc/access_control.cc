@@ -3,6 +3,7 @@
 #include <grpc/grpc_security_constants.h>
 #include <grpcpp/security/auth_context.h>
 
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -133,20 +134,8 @@ Caller AccessControl::IdentifyAgain(const Caller& caller) const {
 
 void AccessControl::LogRefusal(std::string_view call, const Caller& caller, const std::string& peer,
                                const absl::Status& status) {
-  uint64_t left_out = 0;
-  {
-    absl::MutexLock lock(&mutex_);
-    const absl::Time now = absl::Now();
-    if (now - refusals_since_ >= absl::Seconds(1) || now < refusals_since_) {
-      refusals_since_ = now;
-      refusal_lines_ = 0;
-    }
-    if (++refusal_lines_ > kMostRefusalLines) {
-      ++refusals_left_out_;
-      return;
-    }
-    left_out = std::exchange(refusals_left_out_, 0);
-  }
+  const std::optional<uint64_t> left_out = refusals_.Admit(absl::Now());
+  if (!left_out.has_value()) return;
   // The status's own words may hold what was asked for, which is the caller's: only our reason is told.
   std::string reason;
   std::string right;
@@ -162,7 +151,7 @@ void AccessControl::LogRefusal(std::string_view call, const Caller& caller, cons
        {"method", MethodLabel(caller.claim().method)},
        {"reason", reason},
        {"right", right},
-       {"refusals_not_logged", left_out}});
+       {"refusals_not_logged", *left_out}});
 }
 
 absl::Status CheckAuthentic(const Caller& caller) {

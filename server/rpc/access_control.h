@@ -7,8 +7,6 @@
 #include <prometheus/family.h>
 #include <prometheus/registry.h>
 
-#include <cstddef>
-#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -16,9 +14,9 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
-#include "absl/time/time.h"
 #include "server/access/access_policy.h"
 #include "server/access/caller.h"
+#include "server/ops/line_limit.h"
 
 namespace refund_relay {
 
@@ -45,8 +43,7 @@ class AccessControl {
 
   // Logs that a call was refused, UNAUTHENTICATED or PERMISSION_DENIED. So that strangers cannot fill the log, at most
   // kMostRefusalLines a second; the next line tells how many were left out.
-  void LogRefusal(std::string_view call, const Caller& caller, const std::string& peer, const absl::Status& status)
-      ABSL_LOCKS_EXCLUDED(mutex_);
+  void LogRefusal(std::string_view call, const Caller& caller, const std::string& peer, const absl::Status& status);
   static constexpr int kMostRefusalLines = 10;
 
  private:
@@ -55,9 +52,7 @@ class AccessControl {
   prometheus::Family<prometheus::Counter>& authentications_;
   mutable absl::Mutex mutex_;
   std::shared_ptr<const AccessPolicy> policy_ ABSL_GUARDED_BY(mutex_);  // null: none
-  absl::Time refusals_since_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();
-  int refusal_lines_ ABSL_GUARDED_BY(mutex_) = 0;  // in the second that began then
-  uint64_t refusals_left_out_ ABSL_GUARDED_BY(mutex_) = 0;
+  LineLimit refusals_{kMostRefusalLines};
 };
 
 // UNAUTHENTICATED for a caller whose `result` is not kAuthentic, else OK. Tells nothing of the policy.

@@ -163,6 +163,20 @@ class SecretRun:
             with connection.makefile("rb") as stream:
                 self.keep_answer(*read_answer(stream))
 
+    def rubbish(self, relay, door):
+        """What does not speak the door's protocol, such as a request with credentials that went to the wrong port."""
+        request_bytes = f"GET /{OWN_TEXT} HTTP/1.1\r\nHost: {OWN_TEXT}\r\nAuthorization: Bearer {BOOKS_TOKEN}\r\n\r\n".encode()
+        for data in (request_bytes, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + request_bytes,
+                     b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc" + request_bytes * 4):
+            with socket.create_connection(relay.address(door), DEADLINE) as connection:
+                connection.sendall(data)
+                connection.shutdown(socket.SHUT_WR)
+                answer = b""
+                with contextlib.suppress(ConnectionError):
+                    while part := connection.recv(65536):
+                        answer += part
+                self.answers.add(f"rubbish to {door}", answer)
+
     def call(self, method, message, *tokens, keep_response=False):
         """Calls a unary method or reads a stream to its end; keeps errors with all their metadata."""
         metadata = [("authorization", token) for token in tokens]
@@ -232,6 +246,8 @@ class SecretRun:
             with manager as relay:
                 self.webhooks(relay)
                 self.calls(relay)
+                for door in ("http", "grpc", "admin"):
+                    self.rubbish(relay, door)
                 self.broken_files(relay, policy_file)
                 relay.wait_for_line(lambda record: record["message"] == "a backup was taken")
                 for folder in (self.data_dir, backups):
@@ -456,6 +472,8 @@ class SecretRun:
         cert, key = self.file("tls.crt", pairs[0][0]), self.file("tls.key", pairs[0][1])
         with self.relay(f"--grpc_tls_cert_file={cert}", f"--grpc_tls_key_file={key}", f"--http_tls_cert_file={cert}",
                         f"--http_tls_key_file={key}") as relay:
+            for door in ("http", "grpc"):
+                self.rubbish(relay, door)
             refused = 0
             for new_cert, new_key in ((pairs[0][0], pairs[1][1]), (pairs[2][1], pairs[2][1]),
                                       (pairs[1][0], pairs[1][1][:-60]), (pairs[1][1], pairs[1][0])):

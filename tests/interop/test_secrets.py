@@ -1,11 +1,13 @@
 """Nothing secret or personal leaves by a side door: a whole run's logs, errors, metrics, help; memory; files; core dumps."""
 
 import http.client
+import json
 import os
 import re
 import resource
 import shutil
 import signal
+import subprocess
 import tempfile
 import unittest
 
@@ -15,7 +17,7 @@ from refundrelay.v1 import admin_service_pb2 as admin
 import webhooks
 from certificates import Authority, SecretVolume, nth_read
 from process_memory import found_in_memory
-from relay import BASIC_PASSWORD, BASIC_USER, DEADLINE, Relay, basic_header
+from relay import BASIC_PASSWORD, BASIC_USER, BIN, DEADLINE, Relay, basic_header
 from secret_run import OWN_TEXT, SecretRun, personal_texts
 
 
@@ -46,6 +48,11 @@ class WholeRunTest(unittest.TestCase):
         for text in ("refund_relay_build_info", "certificate NOT used", "NOT read", "DAMAGED", "cannot start", "Usage:",
                      "stopped reading", "opening the log"):
             self.assertTrue(self.run_of_all.ours.find([text]), text)
+
+    def test_every_line_of_a_server_is_json_also_what_grpc_says(self):
+        records = [json.loads(line) for where, line in self.run_of_all.ours.pieces if where == "server stderr"]
+        self.assertLess(100, len(records))
+        self.assertIn("gRPC reports", {record["message"] for record in records})
 
     def test_the_run_was_everywhere(self):
         run = self.run_of_all
@@ -129,12 +136,25 @@ class MemoryTest(unittest.TestCase):
             self.assertEqual({new_key}, found_in_memory(relay.process.pid, [old_key, new_key]))
 
 
+def core_limits(pid):
+    with open(f"/proc/{pid}/limits", encoding="ascii") as file:
+        (line,) = (line for line in file if line.startswith("Max core file size"))
+    return line.split()[4:6]
+
+
 class CoreDumpTest(unittest.TestCase):
     def core_limits(self, *flags):
         with Relay(*flags) as relay:
-            with open(f"/proc/{relay.process.pid}/limits", encoding="ascii") as file:
-                (line,) = (line for line in file if line.startswith("Max core file size"))
-            return line.split()[4:6], "core dumps are allowed" in "".join(relay.lines)
+            return core_limits(relay.process.pid), "core dumps are allowed" in "".join(relay.lines)
+
+    def test_refundctl_leaves_none(self):
+        with Relay() as relay:
+            command = [os.path.join(BIN, "refundctl"), "--address=%s:%d" % relay.address("grpc"), "tail", "--from=earliest"]
+            with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as tail:
+                webhooks.send(relay, webhooks.webhook(1))
+                self.assertTrue(tail.stdout.readline())  # it runs
+                self.assertEqual(["0", "0"], core_limits(tail.pid))
+                tail.terminate()
 
     def test_they_are_off_by_default_and_as_the_system_has_them_if_allowed_with_a_warning(self):
         self.assertEqual((["0", "0"], False), self.core_limits())
