@@ -149,7 +149,8 @@ class CoreDumpTest(unittest.TestCase):
 
     def test_refundctl_leaves_none(self):
         with Relay() as relay:
-            command = [os.path.join(BIN, "refundctl"), "--address=%s:%d" % relay.address("grpc"), "tail", "--from=earliest"]
+            command = [os.path.join(BIN, "refundctl"), "--address=%s:%d" % relay.address("grpc"), "tail", "--name=books",
+                       "--from=earliest"]
             with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as tail:
                 webhooks.send(relay, webhooks.webhook(1))
                 self.assertTrue(tail.stdout.readline())  # it runs
