@@ -16,9 +16,10 @@ from refundrelay.v1 import admin_service_pb2 as admin
 
 import webhooks
 from certificates import Authority, SecretVolume, nth_read
+from emitted import OWN_TEXT, personal_texts
 from process_memory import found_in_memory
 from relay import BASIC_PASSWORD, BASIC_USER, BIN, DEADLINE, Relay, basic_header
-from secret_run import OWN_TEXT, SecretRun, personal_texts
+from secret_run import SecretRun
 
 
 class WholeRunTest(unittest.TestCase):
