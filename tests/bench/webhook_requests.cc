@@ -8,6 +8,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/time/clock.h"
 #include "client/refundctl/webhook_sample.h"
+#include "server/ingress/credentials.h"
 
 namespace refund_relay::bench {
 namespace {
