@@ -6,11 +6,13 @@
 #include <thread>
 #include <utility>
 
+#include "absl/cleanup/cleanup.h"
 #include "absl/random/random.h"
 #include "absl/strings/str_cat.h"
 #include "server/ops/clock.h"
 #include "server/ops/logging.h"
 #include "server/ops/process_limits.h"
+#include "server/ops/secret_text.h"
 #include "server/ops/version.h"
 #include "server/rpc/grpc_acceptor.h"
 #include "server/translate/webhook_parser.h"
@@ -66,7 +68,10 @@ App::~App() = default;
 absl::Status App::Start() {
   SetLogLevel(config_.log_level);
   for (const std::string& warning : config_.warnings) Log(LogLevel::kWarning, warning);
-  if (const absl::Status status = DisableCoreDumps(); !status.ok()) {
+  if (config_.allow_core_dumps) {
+    Log(LogLevel::kWarning,
+        "core dumps are allowed; they hold secrets and personal data: keep them as safe as the log");
+  } else if (const absl::Status status = DisableCoreDumps(); !status.ok()) {
     Log(LogLevel::kWarning, "core dumps could not be turned off", {{"error", status}});
   }
   if (const absl::StatusOr<uint64_t> limit = RaiseOpenFileLimit(); limit.ok()) {
@@ -109,13 +114,13 @@ absl::Status App::LoadCredentials() {
 absl::Status App::LoadAccessPolicy() {
   const std::string& path = config_.access_policy_file;
   if (path.empty()) return absl::OkStatus();
-  absl::StatusOr<std::string> content = ReadFile(path);
+  const absl::StatusOr<std::string> content = ReadFile(path);
   absl::Status status = content.ok() ? access_.Update(path, *content) : content.status();
   if (!status.ok()) {
     return absl::Status(status.code(), absl::StrCat("--access_policy_file: ", status.message(),
                                                     "; `refundctl policy check FILE` tells the same"));
   }
-  access_policy_ = *std::move(content);
+  access_policy_ = StateOf(content);
   ops_metrics_.FileLoaded(path, true);
   return absl::OkStatus();
 }
@@ -137,8 +142,9 @@ void App::OnAccessPolicy(const absl::StatusOr<std::string>& content) {
 }
 
 absl::Status App::LoadCredentialFile(const std::string& path) {
-  const absl::StatusOr<std::string> content = ReadFile(path);
+  absl::StatusOr<std::string> content = ReadFile(path);
   if (!content.ok()) return content.status();
+  const absl::Cleanup wipe = [&content] { Wipe(*content); };
   if (absl::Status status = credentials_.Update(path, *content); !status.ok()) return status;
   ops_metrics_.FileLoaded(path, true);
   watcher_->Watch(path, content,

@@ -107,7 +107,7 @@ class App {
   std::unique_ptr<TlsStore> admin_tls_;
   std::unique_ptr<ServiceAccounts> service_accounts_;  // null: their tokens are not accepted
   AccessControl access_;
-  std::string access_policy_;  // the content of the file at start; empty without one
+  FileState access_policy_;  // of the file at start; unused without one
   FanOut fan_out_;
   StreamRegistry streams_;
   std::shared_ptr<RpcMetrics> rpc_metrics_;

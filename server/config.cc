@@ -51,11 +51,13 @@ class ConfigReader {
   }
 
   void ReadArguments(absl::Span<const std::string> arguments) {
+    const size_t count = arguments.size();
     while (!arguments.empty()) {
       std::string_view text = arguments.front();
       arguments.remove_prefix(1);
       if (text.size() < 2 || text[0] != '-') {
-        Wrong(absl::StrCat("\"", std::string(text), "\" is not a flag; see --help"));
+        // Not repeated: it may be a secret that someone gave to a flag that does not exist.
+        Wrong(absl::StrCat("argument ", count - arguments.size(), " is not a flag; see --help"));
         continue;
       }
       text.remove_prefix(text[1] == '-' ? 2 : 1);

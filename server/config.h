@@ -80,6 +80,7 @@ struct Config {
 
   absl::Duration drain_delay = absl::Seconds(5);
   absl::Duration drain_timeout = absl::Seconds(20);
+  bool allow_core_dumps = false;
   LogLevel log_level = LogLevel::kInfo;
 
   // Not wrong, but worth a line in the log: settings without effect, variables that look like a mistyped setting.

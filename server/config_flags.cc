@@ -280,6 +280,9 @@ std::vector<ConfigFlag> MakeFlags() {
            "On SIGTERM: how long to go on serving, not ready, while load balancers take notice."),
       Time("drain_timeout", &Config::drain_timeout, positive, absl::Minutes(10),
            "Then: how long requests and streams have to finish."),
+      Bool("allow_core_dumps", &Config::allow_core_dumps,
+           "Leave core dumps and debuggers as the system has them. Memory holds secrets and personal data, so both are "
+           "off by default."),
       Choice("log_level", &Config::log_level,
              {{"debug", LogLevel::kDebug},
               {"info", LogLevel::kInfo},

@@ -90,7 +90,7 @@ absl::StatusOr<TlsIdentity> ParseTlsIdentity(const std::string& cert_pem, const 
   ERR_clear_error();
   TlsIdentity identity;
   identity.cert_pem = cert_pem;
-  identity.key_pem = key_pem;
+  identity.key_pem = SecretText(key_pem);
   identity.client_ca_pem = client_ca_pem;
   auto chain = ReadCertificates(cert_pem, "the certificate");
   if (!chain.ok()) return chain.status();

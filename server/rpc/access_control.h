@@ -14,7 +14,6 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
-#include "absl/time/time.h"
 #include "server/access/access_policy.h"
 #include "server/access/caller.h"
 #include "server/ops/log_limiter.h"

@@ -63,6 +63,7 @@ TEST(ConfigTest, DefaultsAreThoseOfTheContract) {
   EXPECT_EQ(config.drain_timeout, absl::Seconds(20));
   EXPECT_TRUE(config.grpc_reflection);
   EXPECT_FALSE(config.allow_insecure_grpc);
+  EXPECT_FALSE(config.allow_core_dumps);
   EXPECT_THAT(config.warnings, IsEmpty());
 }
 
@@ -94,6 +95,7 @@ TEST(ConfigTest, ReadsEveryFlag) {
                                 "--allow_insecure_grpc",
                                 "--drain_delay=0",
                                 "--drain_timeout=1m15s",
+                                "--allow_core_dumps",
                                 "--log_level=debug"});
   EXPECT_EQ(config.http_address, (ListenAddress{"0.0.0.0", 1}));
   EXPECT_EQ(config.grpc_address, (ListenAddress{"::1", 2}));
@@ -122,6 +124,7 @@ TEST(ConfigTest, ReadsEveryFlag) {
   EXPECT_TRUE(config.allow_insecure_grpc);
   EXPECT_EQ(config.drain_delay, absl::ZeroDuration());
   EXPECT_EQ(config.drain_timeout, absl::Seconds(75));
+  EXPECT_TRUE(config.allow_core_dumps);
   EXPECT_EQ(config.log_level, LogLevel::kDebug);
 }
 
@@ -190,7 +193,7 @@ TEST(ConfigTest, RefusesWhatItDoesNotKnow) {
   EXPECT_THAT(Refusal(With({"--retention_years=1"})), HasSubstr("--retention_years: there is no such flag"));
   EXPECT_THAT(Refusal(With({"--nomax_streams"})), HasSubstr("--nomax_streams: there is no such flag"));
   EXPECT_THAT(Refusal(With({"--max-streams=7"})), HasSubstr("did you mean --max_streams?"));
-  EXPECT_THAT(Refusal(With({"serve"})), HasSubstr("\"serve\" is not a flag"));
+  EXPECT_THAT(Refusal(With({"serve"})), AllOf(HasSubstr("is not a flag"), Not(HasSubstr("serve"))));
   EXPECT_THAT(Refusal(With({"--"})), HasSubstr("no such flag"));
   EXPECT_THAT(Refusal(With({"--max_streams"})), HasSubstr("the value is missing"));
 }
