@@ -53,6 +53,7 @@ class Relay:
         self.environment = environment or {}
         self.wrapper = []  # a command that runs the server's command
         self.stdin = subprocess.DEVNULL
+        self.stdout = subprocess.DEVNULL
         self.process = None
         self.lines = []
         self._ready = None
@@ -124,7 +125,7 @@ class Relay:
             *self.flags,
         ]
         self.process = subprocess.Popen(
-            command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, stdin=self.stdin,
+            command, stderr=subprocess.PIPE, stdout=self.stdout, stdin=self.stdin,
             env={**_environment(), **self.environment},
         )
         self._reader = threading.Thread(target=self._read_lines, args=(self.process.stderr,), daemon=True)

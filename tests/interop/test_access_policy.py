@@ -59,16 +59,8 @@ class PolicyRelay(Relay):
 
     def subscribe(self, name, token=None, **fields):
         """A stream of this name, with the token of the name unless told otherwise."""
-        stub = self.events()
-        relay_token = token or "token-of-" + name
-
-        class WithToken:
-            @staticmethod
-            def Subscribe(message, timeout):
-                return stub.Subscribe(message, timeout=timeout, metadata=[("authorization", "Bearer " + relay_token)])
-
         fields.setdefault("start_from", EARLIEST)
-        return Stream(WithToken, request(subscriber_name=name, **fields))
+        return Stream(self.events(), request(subscriber_name=name, **fields), token=token or "token-of-" + name)
 
     def reload_shows(self, expected):
         """Waits until the metric of the policy file says so."""
