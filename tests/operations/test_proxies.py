@@ -24,11 +24,11 @@ from refundrelay.v1 import refund_event_service_pb2_grpc
 import webhooks
 from certificates import Authority
 from proxies import MUTUAL_TLS, PLAIN, TLS, WEBHOOKS, Proxy
-from relay import BIN, DEADLINE, Relay
+from relay import BIN, DEADLINE, SANITIZE, Relay
 from stream import LATEST, Stream, request
 
 LONG = bool(os.environ.get("REFUND_RELAY_LONG"))
-IDLE_TIMEOUT = 60 if LONG else 4  # of the proxies
+IDLE_TIMEOUT = 60 if LONG else 8 if SANITIZE else 4  # of the proxies
 HEARTBEAT = 15 if LONG else 1
 HEARTBEATS = 40 if LONG else 3 * IDLE_TIMEOUT  # ten minutes; or three time-outs
 PATIENCE = DEADLINE + 2 * HEARTBEATS * HEARTBEAT
