@@ -1,6 +1,7 @@
 #include "refund_relay/grpc_event_stream.h"
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <utility>
 
@@ -24,7 +25,9 @@ gpr_timespec DeadlineAfter(absl::Duration timeout) {
 
 class GrpcEventStream final : public EventStream {
  public:
-  GrpcEventStream(RefundEventService::Stub& stub, const SubscribeRequest& request, bool wait_for_ready) {
+  // `silent` tells whether the last read was in vain.
+  GrpcEventStream(RefundEventService::Stub& stub, const SubscribeRequest& request, bool wait_for_ready, bool* silent)
+      : silent_(*silent) {
     context_.set_wait_for_ready(wait_for_ready);
     reader_ = stub.PrepareAsyncSubscribe(&context_, request, &queue_);
     reader_->StartCall(this);
@@ -52,7 +55,8 @@ class GrpcEventStream final : public EventStream {
         reader_->Read(&incoming_, this);
       }
       const auto ok = Await(deadline);
-      if (!ok.has_value()) return ReadOutcome::kSilent;
+      silent_ = !ok.has_value();
+      if (silent_) return ReadOutcome::kSilent;
       if (!*ok) return ReadOutcome::kEnd;
       if (std::exchange(reading_, false)) {
         response->Swap(&incoming_);
@@ -92,26 +96,38 @@ class GrpcEventStream final : public EventStream {
   bool pending_ = false;  // One operation is under way; there is never a second one.
   bool reading_ = false;  // That operation is a read.
   bool finished_ = false;
+  bool& silent_;  // the factory's
 };
 
 class GrpcEventStreamFactory final : public EventStreamFactory {
  public:
-  explicit GrpcEventStreamFactory(std::shared_ptr<grpc::Channel> channel)
-      : channel_(std::move(channel)), stub_(RefundEventService::NewStub(channel_)) {}
+  GrpcEventStreamFactory(std::shared_ptr<grpc::Channel> channel,
+                         std::function<std::shared_ptr<grpc::Channel>()> replace)
+      : replace_(std::move(replace)), channel_(std::move(channel)), stub_(RefundEventService::NewStub(channel_)) {}
 
   std::unique_ptr<EventStream> Open(const SubscribeRequest& request) override {
-    return std::make_unique<GrpcEventStream>(*stub_, request, MustWaitForReady(*channel_));
+    if (silent_ && replace_ != nullptr && channel_->GetState(/*try_to_connect=*/false) == GRPC_CHANNEL_READY) {
+      if (std::shared_ptr<grpc::Channel> other = replace_(); other != nullptr) {
+        channel_ = std::move(other);
+        stub_ = RefundEventService::NewStub(channel_);
+      }
+    }
+    silent_ = false;
+    return std::make_unique<GrpcEventStream>(*stub_, request, MustWaitForReady(*channel_), &silent_);
   }
 
  private:
-  const std::shared_ptr<grpc::Channel> channel_;
-  const std::unique_ptr<RefundEventService::Stub> stub_;
+  const std::function<std::shared_ptr<grpc::Channel>()> replace_;
+  std::shared_ptr<grpc::Channel> channel_;
+  std::unique_ptr<RefundEventService::Stub> stub_;
+  bool silent_ = false;  // the last stream said nothing when it was last read
 };
 
 }  // namespace
 
-std::unique_ptr<EventStreamFactory> MakeGrpcEventStreamFactory(std::shared_ptr<grpc::Channel> channel) {
-  return std::make_unique<GrpcEventStreamFactory>(std::move(channel));
+std::unique_ptr<EventStreamFactory> MakeGrpcEventStreamFactory(
+    std::shared_ptr<grpc::Channel> channel, std::function<std::shared_ptr<grpc::Channel>()> replace) {
+  return std::make_unique<GrpcEventStreamFactory>(std::move(channel), std::move(replace));
 }
 
 }  // namespace refund_relay

@@ -149,7 +149,10 @@ int RunTail(const TailFlags& flags, const GlobalOptions& global) {
   options.handler.max_attempts = 1;  // an output that is closed stays closed
   options.commit.every_events = flags.commit_every;
   SubscriberParts parts;
-  parts.streams = MakeGrpcEventStreamFactory(channel);
+  parts.streams = MakeGrpcEventStreamFactory(channel, [&global] {
+    auto other = MakeChannel(global.address, global.channel);
+    return other.ok() ? *std::move(other) : nullptr;  // a file that cannot be read now: the old one knows its content
+  });
   parts.observer = std::make_shared<TailObserver>(notices, StartFlag(flags));
   parts.handler = [&events](const refundrelay::v1::Delivery& delivery, const refundrelay::v1::Position& after) {
     return events.PrintEvent(delivery, &after);

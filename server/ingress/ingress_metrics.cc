@@ -27,12 +27,21 @@ IngressMetrics::IngressMetrics(prometheus::Registry& registry)
                        .Name("refund_relay_http_connections")
                        .Help("Open HTTP connections of the ingress.")
                        .Register(registry)
-                       .Add({})),
-      refused_connections_(prometheus::BuildCounter()
-                               .Name("refund_relay_http_connections_refused_total")
-                               .Help("HTTP connections refused because there were too many.")
-                               .Register(registry)
-                               .Add({})) {
+                       .Add({})) {
+  auto& refused = prometheus::BuildCounter()
+                      .Name("refund_relay_http_connections_refused_total")
+                      .Help(
+                          "HTTP connections refused because too many were open, in all (total) or of one address "
+                          "(peer).")
+                      .Register(registry);
+  refused_connections_[0] = &refused.Add({{"reason", RefusalReason(PeerQuota::Verdict::kFull)}});
+  refused_connections_[1] = &refused.Add({{"reason", RefusalReason(PeerQuota::Verdict::kFullForPeer)}});
+  auto& handshakes = prometheus::BuildCounter()
+                         .Name("refund_relay_http_tls_handshakes_total")
+                         .Help("TLS handshakes of the ingress that came off, or ended before that.")
+                         .Register(registry);
+  handshakes_[0] = &handshakes.Add({{"result", "failed"}});
+  handshakes_[1] = &handshakes.Add({{"result", "completed"}});
   auto& counts = prometheus::BuildCounter()
                      .Name("refund_relay_webhooks_total")
                      .Help("Requests to the ingress by how they ended.")
@@ -41,6 +50,9 @@ IngressMetrics::IngressMetrics(prometheus::Registry& registry)
                     .Name("refund_relay_last_webhook_timestamp_seconds")
                     .Help("When a request last ended so; 0 = never since the start.")
                     .Register(registry);
+  for (const auto method : {AuthenticationMethod::kSignature, AuthenticationMethod::kBasic}) {
+    CounterOf(method, AuthenticationResult::kWrong, "");  // from the start, so that an alert sees the first one
+  }
   for (const HttpStatusRow& row : HttpStatusTable()) {
     const std::string label(row.label);
     results_.push_back({&counts.Add({{"result", label}}), &lasts.Add({{"result", label}})});
@@ -60,12 +72,7 @@ uint64_t IngressMetrics::AcceptedAnswers() const {
 
 void IngressMetrics::CountAuthentication(AuthenticationMethod method, AuthenticationResult result,
                                          std::string_view key) {
-  const auto counter = [&]() -> prometheus::Counter& {
-    return authentication_.Add({{"method", std::string(AuthenticationMethodName(method))},
-                                {"key", key.empty() ? "none" : std::string(key)},
-                                {"result", std::string(AuthenticationResultName(result))}});
-  };
-  if (result != AuthenticationResult::kAuthentic) return counter().Increment();
+  if (result != AuthenticationResult::kAuthentic) return CounterOf(method, result, key).Increment();
   prometheus::Counter* known = nullptr;
   {
     absl::MutexLock lock(&mutex_);
@@ -74,11 +81,18 @@ void IngressMetrics::CountAuthentication(AuthenticationMethod method, Authentica
     if (found != by_key.end()) {
       known = found->second;
     } else {
-      known = &counter();
+      known = &CounterOf(method, result, key);
       by_key.emplace(std::string(key), known);
     }
   }
   known->Increment();
+}
+
+prometheus::Counter& IngressMetrics::CounterOf(AuthenticationMethod method, AuthenticationResult result,
+                                               std::string_view key) {
+  return authentication_.Add({{"method", std::string(AuthenticationMethodName(method))},
+                              {"key", key.empty() ? "none" : std::string(key)},
+                              {"result", std::string(AuthenticationResultName(result))}});
 }
 
 void IngressMetrics::CountSchemaDrift(std::string_view field) {

@@ -101,10 +101,11 @@ absl::StatusOr<int64_t> FilesystemMagic(const std::string& path) {
   return static_cast<int64_t>(info.f_type);
 }
 
-absl::StatusOr<uint64_t> FreeBytes(const std::string& path) {
+absl::StatusOr<DiskSpace> DiskSpaceAt(const std::string& path) {
   struct statvfs info{};
   if (statvfs(path.c_str(), &info) != 0) return SystemError("asking for the free space of", path, errno);
-  return static_cast<uint64_t>(info.f_bavail) * info.f_frsize;
+  return DiskSpace{static_cast<uint64_t>(info.f_bavail) * info.f_frsize,
+                   static_cast<uint64_t>(info.f_blocks) * info.f_frsize};
 }
 
 absl::Status SyncDirectory(const std::string& path) {

@@ -20,8 +20,14 @@ std::optional<std::string_view> NetworkFilesystem(int64_t magic);
 // The statfs(2) magic of the file system that holds `path`.
 absl::StatusOr<int64_t> FilesystemMagic(const std::string& path);
 
-// Bytes that refund-relay may still write to the file system that holds `path`.
-absl::StatusOr<uint64_t> FreeBytes(const std::string& path);
+// Of a file system: what refund-relay may still write to it, and all that there is.
+struct DiskSpace {
+  uint64_t free_bytes = 0;
+  uint64_t size_bytes = 0;
+};
+
+// The space of the file system that holds `path`.
+absl::StatusOr<DiskSpace> DiskSpaceAt(const std::string& path);
 
 // Makes the entries of the directory `path` durable. ABORTED when the sync fails.
 absl::Status SyncDirectory(const std::string& path);

@@ -121,6 +121,8 @@ struct LogInfo {
   uint64_t wal_bytes = 0;
   size_t queued_events = 0;  // appends that wait for the writer
   size_t queue_limit_events = 0;
+  size_t queued_bytes = 0;  // of the same
+  size_t queue_limit_bytes = 0;
   std::optional<RestoredFrom> restored_from;  // unset unless it is a restored backup
 };
 

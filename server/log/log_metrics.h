@@ -11,6 +11,7 @@
 #include "prometheus/gauge.h"
 #include "prometheus/histogram.h"
 #include "prometheus/registry.h"
+#include "server/log/data_dir.h"
 #include "server/log/event_log.h"
 #include "server/log/quarantine.h"
 
@@ -28,14 +29,16 @@ class LogMetrics {
   void Answered(absl::Duration since_append);
   void SyncFailed();
 
+  // How old events become; zero = for ever.
+  void RetentionAge(absl::Duration age);
   // Whether retention does not trust the clock.
   void RetentionPaused(bool paused);
   // Retention deleted so many.
   void Trimmed(size_t events, size_t ids);
 
-  // Sets the gauges from what the log holds; call it before each scrape. `data_dir_free_bytes` is unset where the log
-  // has no directory.
-  void Refresh(const LogInfo& info, const QuarantineInfo& quarantine, std::optional<uint64_t> data_dir_free_bytes);
+  // Sets the gauges from what the log holds; call it before each scrape. `data_dir` is unset where the log has no
+  // directory.
+  void Refresh(const LogInfo& info, const QuarantineInfo& quarantine, std::optional<DiskSpace> data_dir);
 
  private:
   prometheus::Histogram& append_batch_events_;
@@ -43,12 +46,17 @@ class LogMetrics {
   prometheus::Counter& sync_failures_total_;
   prometheus::Gauge& append_queue_events_;
   prometheus::Gauge& append_queue_limit_events_;
+  prometheus::Gauge& append_queue_bytes_;
+  prometheus::Gauge& append_queue_limit_bytes_;
   prometheus::Gauge& log_first_sequence_;
   prometheus::Gauge& log_last_sequence_;
   prometheus::Gauge& log_bytes_;
   prometheus::Gauge& wal_bytes_;
   prometheus::Gauge& data_dir_free_bytes_;
+  prometheus::Gauge& data_dir_size_bytes_;
   prometheus::Gauge& oldest_event_timestamp_seconds_;
+  prometheus::Gauge& newest_event_timestamp_seconds_;
+  prometheus::Gauge& retention_age_seconds_;
   prometheus::Gauge& retention_paused_;
   prometheus::Counter& trimmed_events_total_;
   prometheus::Counter& forgotten_ids_total_;

@@ -188,6 +188,11 @@ size_t LogWriter::queued_events() {
   return queued_events_;
 }
 
+size_t LogWriter::queued_bytes() {
+  absl::MutexLock lock(&mu_);
+  return queued_bytes_;
+}
+
 absl::Status LogWriter::Close(absl::Time deadline) {
   Batch waiting;
   bool take_answers = false;

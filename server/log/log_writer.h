@@ -90,8 +90,9 @@ class LogWriter {
   absl::Status Health();
   absl::Status Close(absl::Time deadline);
 
-  // Events that were submitted and are not answered yet.
+  // Events that were submitted and are not answered yet, and their bytes.
   size_t queued_events();
+  size_t queued_bytes();
 
  private:
   using Batch = std::vector<std::unique_ptr<WriteCommand>>;

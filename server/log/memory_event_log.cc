@@ -120,6 +120,8 @@ LogInfo MemoryEventLog::Info() {
   info.log_bytes = store_->bytes();
   info.queued_events = writer_->queued_events();
   info.queue_limit_events = options_.limits.queue_limit_events;
+  info.queued_bytes = writer_->queued_bytes();
+  info.queue_limit_bytes = options_.limits.queue_limit_bytes;
   return info;
 }
 

@@ -52,10 +52,10 @@ std::string LogDatabasePath(const std::string& data_dir) {
   return (std::filesystem::path(data_dir) / kDatabaseFile).string();
 }
 
-std::optional<uint64_t> DataDirFreeBytes(const std::string& data_dir) {
-  const absl::StatusOr<uint64_t> bytes = FreeBytes(data_dir);
-  if (!bytes.ok()) return std::nullopt;
-  return *bytes;
+std::optional<DiskSpace> DataDirSpace(const std::string& data_dir) {
+  const absl::StatusOr<DiskSpace> space = DiskSpaceAt(data_dir);
+  if (!space.ok()) return std::nullopt;
+  return *space;
 }
 
 }  // namespace refund_relay

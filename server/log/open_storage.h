@@ -2,7 +2,6 @@
 #ifndef REFUND_RELAY_SERVER_LOG_OPEN_STORAGE_H_
 #define REFUND_RELAY_SERVER_LOG_OPEN_STORAGE_H_
 
-#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -10,6 +9,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "server/log/data_dir.h"
 #include "server/log/event_log.h"
 #include "server/log/log_limits.h"
 #include "server/log/log_metrics.h"
@@ -44,8 +44,8 @@ absl::StatusOr<Storage> OpenStorage(const StorageOptions& options);
 // The file of a log of the kind `sqlite`.
 std::string LogDatabasePath(const std::string& data_dir);
 
-// Free bytes where `data_dir` is; nothing when that cannot be told.
-std::optional<uint64_t> DataDirFreeBytes(const std::string& data_dir);
+// The space where `data_dir` is; nothing when that cannot be told.
+std::optional<DiskSpace> DataDirSpace(const std::string& data_dir);
 
 }  // namespace refund_relay
 

@@ -170,6 +170,8 @@ LogInfo SqliteEventLog::Info() {
   info.wal_bytes = checkpointer_->wal_bytes();
   info.queued_events = writer_->queued_events();
   info.queue_limit_events = options_.limits.queue_limit_events;
+  info.queued_bytes = writer_->queued_bytes();
+  info.queue_limit_bytes = options_.limits.queue_limit_bytes;
   info.restored_from = restored_from_;
   return info;
 }

@@ -85,11 +85,11 @@ absl::Status CheckRoom(SqliteConnection& db, const std::string& to) {
   if (!select.ok()) return select.status();
   if (const absl::StatusOr<bool> row = select->Step(); !row.ok()) return row.status();
   const uint64_t needed = static_cast<uint64_t>(select->Int(0)) + kBackupFreeBytes;
-  const absl::StatusOr<uint64_t> free = FreeBytes(FolderOf(to));
-  if (!free.ok()) return free.status();
-  if (*free >= needed) return absl::OkStatus();
+  const absl::StatusOr<DiskSpace> space = DiskSpaceAt(FolderOf(to));
+  if (!space.ok()) return space.status();
+  if (space->free_bytes >= needed) return absl::OkStatus();
   return absl::ResourceExhaustedError(absl::StrCat("a backup needs up to ", needed, " bytes where ", to,
-                                                   " would be, and ", *free,
+                                                   " would be, and ", space->free_bytes,
                                                    " are free; make room or choose another disk"));
 }
 

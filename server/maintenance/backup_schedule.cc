@@ -39,6 +39,9 @@ BackupSchedule::BackupSchedule(prometheus::Registry& registry, Options options)
                        "How long the last backup took, its check included.")),
       failures_(
           AddOne(registry, prometheus::BuildCounter(), "refund_relay_backup_failures_total", "Backups that failed.")) {
+  AddOne(registry, prometheus::BuildGauge(), "refund_relay_backup_interval_seconds",
+         "--backup_interval: how often a backup is to be taken.")
+      .Set(absl::ToDoubleSeconds(options_.interval));
   if (const std::vector<Backup> existing = Existing(); !existing.empty()) {
     last_success_.Set(Seconds(existing.back().taken_at));
   }

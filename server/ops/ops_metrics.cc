@@ -12,7 +12,11 @@ OpsMetrics::OpsMetrics(prometheus::Registry& registry)
       certificate_expiry_(prometheus::BuildGauge()
                               .Name("refund_relay_certificate_expiry_timestamp_seconds")
                               .Help("When the first certificate of a file in use expires.")
-                              .Register(registry)) {
+                              .Register(registry)),
+      ready_(prometheus::BuildGauge()
+                 .Name("refund_relay_ready")
+                 .Help("1 while /readyz says of the check that it is fine, else 0.")
+                 .Register(registry)) {
   prometheus::BuildGauge()
       .Name("refund_relay_build_info")
       .Help("Always 1; its labels tell what runs.")
@@ -24,6 +28,8 @@ OpsMetrics::OpsMetrics(prometheus::Registry& registry)
 void OpsMetrics::FileLoaded(const std::string& file, bool successful) {
   last_reload_successful_.Add({{"file", file}}).Set(successful ? 1 : 0);
 }
+
+void OpsMetrics::Ready(const std::string& check, bool ready) { ready_.Add({{"check", check}}).Set(ready ? 1 : 0); }
 
 void OpsMetrics::CertificateExpiry(const std::string& cert, absl::Time expiry) {
   certificate_expiry_.Add({{"cert", cert}}).Set(absl::ToDoubleSeconds(expiry - absl::UnixEpoch()));

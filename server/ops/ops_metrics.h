@@ -21,12 +21,16 @@ class OpsMetrics {
   // its path. Call it at start too, so that the series exists before anything fails.
   void FileLoaded(const std::string& file, bool successful);
 
+  // `ready{check}`: what /readyz says of each of its checks. Call it before each scrape.
+  void Ready(const std::string& check, bool ready);
+
   // `certificate_expiry_timestamp_seconds{cert}`: when the certificate in use expires. `cert` names the door.
   void CertificateExpiry(const std::string& cert, absl::Time expiry);
 
  private:
   prometheus::Family<prometheus::Gauge>& last_reload_successful_;
   prometheus::Family<prometheus::Gauge>& certificate_expiry_;
+  prometheus::Family<prometheus::Gauge>& ready_;
 };
 
 }  // namespace refund_relay

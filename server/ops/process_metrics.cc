@@ -47,10 +47,13 @@ std::optional<ProcessStat> ReadStat() {
   return stat;
 }
 
+// The same value at each scrape, although the clocks are read a little apart: `changes()` of it counts restarts.
 double StartTime(double seconds_after_boot) {
-  timespec since_boot{};
-  clock_gettime(CLOCK_BOOTTIME, &since_boot);
-  const absl::Time boot = absl::Now() - absl::DurationFromTimespec(since_boot);
+  static const absl::Time boot = [] {
+    timespec since_boot{};
+    clock_gettime(CLOCK_BOOTTIME, &since_boot);
+    return absl::Now() - absl::DurationFromTimespec(since_boot);
+  }();
   return absl::ToDoubleSeconds(boot - absl::UnixEpoch()) + seconds_after_boot;
 }
 

@@ -98,12 +98,18 @@ def flags(container):
     return dict(text.removeprefix("--").split("=", 1) for text in container.get("args") or container["command"] if "=" in text)
 
 
-def test_pod(objects):
-    return next(doc for doc in objects if "helm.sh/hook" in doc["metadata"].get("annotations", {}))
+def test_pods(objects):
+    """The pods of `helm test`, one container each."""
+    return [doc for doc in objects if "helm.sh/hook" in doc["metadata"].get("annotations", {})]
+
+
+def test_pod(objects, name):
+    return one(test_pods(objects), "Pod", f"{one(objects, 'StatefulSet')['metadata']['name']}-test-{name}")
 
 
 def test_container(objects, name):
-    return next(part for part in test_pod(objects)["spec"]["containers"] if part["name"] == name)
+    (container,) = test_pod(objects, name)["spec"]["containers"]
+    return container
 
 
 def parent_chart(folder):

@@ -46,6 +46,7 @@ BY_TEMPLATE = (
     ({"gatewayApi": {"grpc": {"enabled": True, "parentRefs": [{"name": "x"}]}}, "grpc": {**TLS, "tls": {
         "existingSecret": "a", "clientCA": {"existingSecret": "ca"}}}}, ("certificates would not arrive", "TLSRoute")),
     ({"ingress": {"webhooks": {"enabled": True}}}, ("ingress.webhooks.hosts is missing",)),
+    ({"monitoring": {"prometheusRule": {"enabled": True, "thresholds": {"patience": 1}}}}, ("thresholds.patience", "its head lists them")),
     ({"tests": {"existingSecret": "me"}}, ("tests.existingSecret", "grpc.tls")),
 )
 

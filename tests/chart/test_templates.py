@@ -10,6 +10,7 @@ import yaml
 from rendering import CHART, MINIMAL, NAMESPACE, VALUES_FILES, chart_copy, flags, kinds, minimal, one, pod_spec, render, render_file, server
 from rendering import test_container as container_of_test
 from rendering import test_pod as pod_of_test
+from rendering import test_pods as pods_of_test
 
 
 def ci(name):
@@ -42,7 +43,7 @@ class PodTest(unittest.TestCase):
     def test_pod_security_restricted(self):
         for path in VALUES_FILES:
             objects = render_file(path)
-            for spec in (pod_spec(objects), pod_of_test(objects)["spec"]):
+            for spec in (pod_spec(objects), *(pod["spec"] for pod in pods_of_test(objects))):
                 self.assertTrue(spec["securityContext"]["runAsNonRoot"])
                 self.assertEqual("RuntimeDefault", spec["securityContext"]["seccompProfile"]["type"])
                 for container in (part for part in spec["containers"] if "localhost/refund-relay" in part["image"]):
@@ -78,13 +79,14 @@ class PodTest(unittest.TestCase):
         objects = ci("minimal")
         self.assertFalse(pod_spec(objects)["automountServiceAccountToken"])
         self.assertFalse(one(objects, "ServiceAccount")["automountServiceAccountToken"])
-        self.assertFalse(pod_of_test(objects)["spec"]["automountServiceAccountToken"])
+        for pod in pods_of_test(objects):
+            self.assertFalse(pod["spec"]["automountServiceAccountToken"])
         self.assertTrue(pod_spec(minimal(serviceAccount={"automount": True}))["automountServiceAccountToken"])
 
     def test_no_variables_of_services(self):
         # A Service named refund-relay would give REFUND_RELAY_PORT, which the server refuses as an unknown setting.
         self.assertIs(False, pod_spec(ci("minimal"))["enableServiceLinks"])
-        self.assertIs(False, pod_of_test(ci("minimal"))["spec"]["enableServiceLinks"])
+        self.assertEqual({False}, {pod["spec"]["enableServiceLinks"] for pod in pods_of_test(ci("minimal"))})
 
     def test_image_is_the_app_version_or_the_digest(self):
         app_version = yaml.safe_load((CHART / "Chart.yaml").read_text())["appVersion"]
@@ -117,7 +119,8 @@ class PodTest(unittest.TestCase):
         for path in VALUES_FILES:
             objects = render_file(path)
             claims = one(objects, "StatefulSet")["spec"].get("volumeClaimTemplates", [])
-            for spec, more in ((pod_spec(objects), [part["metadata"]["name"] for part in claims]), (pod_of_test(objects)["spec"], [])):
+            specs = [(pod_spec(objects), [part["metadata"]["name"] for part in claims])]
+            for spec, more in specs + [(pod["spec"], []) for pod in pods_of_test(objects)]:
                 volumes = {part["name"] for part in spec.get("volumes", [])} | set(more)
                 mounts = {part["name"] for container in spec["containers"] for part in container.get("volumeMounts", [])}
                 self.assertEqual(volumes, mounts, path.name)
@@ -145,8 +148,10 @@ class FlagsTest(unittest.TestCase):
     def test_every_path_of_a_flag_is_mounted(self):
         for path in VALUES_FILES:
             objects = render_file(path)
-            for container in (server(objects), *pod_of_test(objects)["spec"]["containers"]):
+            for container in (server(objects), *(pod["spec"]["containers"][0] for pod in pods_of_test(objects))):
                 mounts = [part["mountPath"] + "/" for part in container.get("volumeMounts", [])]
+                if container == server(objects) and pod_spec(objects)["automountServiceAccountToken"]:
+                    mounts.append("/var/run/secrets/kubernetes.io/serviceaccount/")
                 for name, value in flags(container).items():
                     for part in value.split(","):
                         if part.startswith("/"):
@@ -189,7 +194,7 @@ class DoorsTest(unittest.TestCase):
         labels = one(objects, "StatefulSet")["spec"]["template"]["metadata"]["labels"]
         for service in (doc for doc in objects if doc["kind"] == "Service"):
             self.assertLessEqual(service["spec"]["selector"].items(), labels.items())
-            self.assertFalse(service["spec"]["selector"].items() <= pod_of_test(objects)["metadata"]["labels"].items())
+            self.assertFalse(service["spec"]["selector"].items() <= pod_of_test(objects, "grpc")["metadata"]["labels"].items())
 
     def test_load_balancer_and_node_port(self):
         objects = ci("load-balancer")
@@ -235,7 +240,7 @@ class DoorsTest(unittest.TestCase):
         by_port = {rule["ports"][0]["port"]: rule.get("from") for rule in spec["ingress"]}
         self.assertEqual({"webhooks": None, "grpc": None, "admin": [{"namespaceSelector": {}}]}, by_port)
         limited = one(ci("gateway-api"), "NetworkPolicy")["spec"]["ingress"]
-        test_labels = pod_of_test(ci("gateway-api"))["metadata"]["labels"]
+        test_labels = pod_of_test(ci("gateway-api"), "grpc")["metadata"]["labels"]
         for rule in (part for part in limited if part["ports"][0]["port"] != "admin"):
             self.assertLessEqual(rule["from"][-1]["podSelector"]["matchLabels"].items(), test_labels.items())
         self.assertEqual(53, one(ci("full"), "NetworkPolicy")["spec"]["egress"][0]["ports"][0]["port"])
@@ -282,7 +287,8 @@ class MonitoringTest(unittest.TestCase):
     def test_the_alerts_are_those_of_the_file(self):
         file = yaml.safe_load((CHART / "files" / "alerts.yaml").read_text())["groups"]
         rendered = one(ci("monitoring"), "PrometheusRule")["spec"]["groups"][: len(file)]
-        self.assertEqual([[rule["expr"] for rule in group["rules"]] for group in file],
+        ours = 'job="refund-relay", namespace="refunds"'
+        self.assertEqual([[rule["expr"].replace('job="refund-relay"', ours) for rule in group["rules"]] for group in file],
                          [[rule["expr"] for rule in group["rules"]] for group in rendered])
         renamed = render(CHART / "ci" / "monitoring-values.yaml", values={"nameOverride": "refunds"})
         text = json.dumps(one(renamed, "PrometheusRule")["spec"]["groups"][: len(file)])
@@ -290,6 +296,15 @@ class MonitoringTest(unittest.TestCase):
         self.assertIn('job=\\"refunds\\"', text)
         self.assertNotIn("RUNBOOK_URL", text)
 
+
+    def test_thresholds_are_put_in_by_name(self):
+        def expression(values):
+            groups = one(render(CHART / "ci" / "monitoring-values.yaml", values=values), "PrometheusRule")["spec"]["groups"]
+            return next(rule["expr"] for group in groups for rule in group["rules"] if rule.get("alert") == "RefundRelaySilence")
+
+        self.assertIn("86400 # silenceSeconds", expression({}))
+        self.assertIn("7200 # silenceSeconds", expression({"monitoring": {"prometheusRule": {"thresholds": {"silenceSeconds": 7200}}}}))
+        self.assertIn("0.5 # silenceSeconds", expression({"monitoring": {"prometheusRule": {"thresholds": {"silenceSeconds": 0.5}}}}))
 
     def test_the_dashboards_are_those_of_the_files(self):
         with tempfile.TemporaryDirectory() as folder:
@@ -309,7 +324,8 @@ class HelmTestTest(unittest.TestCase):
         for path in VALUES_FILES:
             if path.name == "trial-values.yaml":
                 continue
-            for container in pod_of_test(render_file(path))["spec"]["containers"]:
+            for pod in pods_of_test(render_file(path)):
+                (container,) = pod["spec"]["containers"]  # Helm 3 shows the logs of such a pod only
                 self.assertEqual(["/usr/bin/refundctl", "check"], container["command"][:2], path.name)
 
     def test_posts_a_sample_only_if_told(self):
@@ -325,7 +341,8 @@ class HelmTestTest(unittest.TestCase):
         self.assertNotIn("cert_file", token)
 
     def test_sees_the_authority_and_not_the_servers_key(self):
-        for volume in pod_of_test(ci("tls-existing-secret"))["spec"]["volumes"]:
+        for pod in pods_of_test(ci("tls-existing-secret")):
+            (volume,) = pod["spec"]["volumes"]
             self.assertEqual([{"key": "ca.crt", "path": "ca.crt"}], volume["secret"]["items"])
 
     def test_can_be_switched_off(self):

@@ -159,22 +159,21 @@ class Release:
         admin = self.namespace.get("service", f"{self.name}-admin")["spec"]["ports"][0]["appProtocol"]
         return kubectl("get", "--raw", f"/api/v1/namespaces/{self.namespace.name}/services/{admin}:{self.name}-admin:admin/proxy/metrics")
 
-    def _test_pod(self):
+    def _test_pod(self, door):
         hooks = helm("get", "hooks", self.name, "--namespace", self.namespace.name)
-        return next(doc for doc in yaml.safe_load_all(hooks) if doc["kind"] == "Pod")
+        return next(doc for doc in yaml.safe_load_all(hooks) if doc["metadata"]["name"] == f"{self.name}-test-{door}")
 
     def start_client(self, name, door, *arguments, mounts=None):
         """Starts a pod that runs `refundctl ARGUMENTS` with the doors, authorities and identity that `helm test` has, and
         the Secrets `mounts`, a mapping from name to path; by default the one with the webhooks' secrets."""
-        pod = self._test_pod()
-        container = next(part for part in pod["spec"]["containers"] if part["name"] == door)
+        pod = self._test_pod(door)
+        (container,) = pod["spec"]["containers"]
         given = [part for part in container["command"] if part.startswith(("--url", "--address", "--ca", "--cert", "--key", "--token", "--server"))]
         container["command"] = ["/usr/bin/refundctl", *arguments, *given]
         for secret, path in (mounts or {"refund-relay-webhooks": "/secrets"}).items():
             volume = {"name": f"mounted-{secret}", "secret": {"secretName": secret, "defaultMode": 0o440}}
             pod["spec"].setdefault("volumes", []).append(volume)
             container.setdefault("volumeMounts", []).append({"name": volume["name"], "mountPath": path, "readOnly": True})
-        pod["spec"]["containers"] = [container]
         pod["metadata"] = {"name": name, "labels": pod["metadata"]["labels"]}
         self.namespace.apply(pod)
         return Client(self.namespace, name)

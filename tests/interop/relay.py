@@ -51,6 +51,9 @@ class Relay:
         self.folder = tempfile.mkdtemp(prefix="refund-relay-interop-")
         self.flags = list(flags)
         self.environment = environment or {}
+        self.wrapper = []  # a command that runs the server's command
+        self.stdin = subprocess.DEVNULL
+        self.stdout = subprocess.DEVNULL
         self.process = None
         self.lines = []
         self._ready = None
@@ -110,6 +113,7 @@ class Relay:
         self._ready = None
         self._first_line = len(self.lines)
         command = [
+            *self.wrapper,
             os.path.join(BIN, "refund-relay"),
             "--http_address=127.0.0.1:0",
             "--grpc_address=127.0.0.1:0",
@@ -121,7 +125,7 @@ class Relay:
             *self.flags,
         ]
         self.process = subprocess.Popen(
-            command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL,
+            command, stderr=subprocess.PIPE, stdout=self.stdout, stdin=self.stdin,
             env={**_environment(), **self.environment},
         )
         self._reader = threading.Thread(target=self._read_lines, args=(self.process.stderr,), daemon=True)

@@ -61,6 +61,32 @@ TEST_F(GrpcEventStreamTest, AStreamMayGoWithoutHavingBeenFinished) {
   EXPECT_EQ(stream->Read(absl::Seconds(30), &response_), Outcome::kMessage);
 }
 
+TEST_F(GrpcEventStreamTest, AfterASilentStreamTheConnectionIsReplaced) {
+  FakeEventService other;
+  int replaced = 0;
+  streams_ = MakeGrpcEventStreamFactory(MakeChannel(service_.address()), [&] {
+    ++replaced;
+    return MakeChannel(other.address());
+  });
+  service_.AddStream({{Started(1)}, {}, false});
+  service_.AddStream({{Started(2)}, {}, true});
+  other.AddStream({{Started(3)}, {}, false});
+
+  auto stream = streams_->Open({});
+  while (stream->Read(absl::Seconds(30), &response_) == Outcome::kMessage) {
+  }
+  stream = streams_->Open({});
+  EXPECT_EQ(replaced, 0) << "a stream that the server has ended";
+  ASSERT_EQ(stream->Read(absl::Seconds(30), &response_), Outcome::kMessage);
+  EXPECT_EQ(stream->Read(absl::Milliseconds(20), &response_), Outcome::kSilent);
+  stream.reset();
+
+  stream = streams_->Open({});
+  EXPECT_EQ(replaced, 1);
+  ASSERT_EQ(stream->Read(absl::Seconds(30), &response_), Outcome::kMessage);
+  EXPECT_EQ(response_.started().position().sequence(), 3u);
+}
+
 TEST(GrpcEventStreamWithoutServerTest, EndsAsUnavailable) {
   const auto streams = MakeGrpcEventStreamFactory(MakeChannel("127.0.0.1:1"));
   const auto stream = streams->Open({});

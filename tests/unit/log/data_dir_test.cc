@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <fstream>
 #include <string>
 
@@ -54,11 +55,13 @@ TEST(DataDirTest, NoFolderAtAllIsAnError) {
   EXPECT_EQ(DataDir::Open({}).status().code(), absl::StatusCode::kInvalidArgument);
 }
 
-TEST(DataDirTest, FreeBytesAreThoseOfTheFilesystem) {
+TEST(DataDirTest, TheSpaceIsThatOfTheFilesystem) {
   const TempDir temp;
-  ASSERT_TRUE(FreeBytes(temp.path()).ok());
-  EXPECT_GT(*FreeBytes(temp.path()), 0u);
-  EXPECT_FALSE(FreeBytes(temp.path() + "/none").ok());
+  const auto space = DiskSpaceAt(temp.path());
+  ASSERT_TRUE(space.ok()) << space.status();
+  EXPECT_GT(space->free_bytes, 0u);
+  EXPECT_EQ(space->size_bytes, std::filesystem::space(temp.path()).capacity);
+  EXPECT_FALSE(DiskSpaceAt(temp.path() + "/none").ok());
 }
 
 }  // namespace

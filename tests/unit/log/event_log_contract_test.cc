@@ -102,6 +102,7 @@ TEST_P(EventLogContractTest, AppendsAreReadBackWholeInOrder) {
   EXPECT_EQ(info.last, (LogPosition{5, EventHash("e5")}));
   EXPECT_EQ(info.first_stored_at, clock_.Now());
   EXPECT_EQ(info.queued_events, 0u);
+  EXPECT_EQ(info.queued_bytes, 0u);
 }
 
 TEST_P(EventLogContractTest, ColumnsMayBeEmptyOrHoldAnyByte) {
@@ -211,6 +212,7 @@ TEST_P(EventLogContractTest, AFullQueueRefusesAtOnceAndTakesMoreOnceItIsDrained)
   Answers answers;
   for (int i = 0; i < 3; ++i) log->Append(MakeEvent(absl::StrCat("e", i)), answers.Next());
   EXPECT_EQ(log->Info().queued_events, 3u);
+  EXPECT_GT(log->Info().queued_bytes, 0u);
   EXPECT_EQ(log->Info().queue_limit_events, 3u);
   const auto refused = AppendAndWait(*log, MakeEvent("too-many"));
   EXPECT_EQ(refused.status().code(), absl::StatusCode::kResourceExhausted);

@@ -39,7 +39,9 @@ TEST(LogMetricsTest, AppendsAreCountedAndTheLogIsDescribed) {
   ASSERT_TRUE(AppendAndWait(log, MakeEvent("a")).ok());
   ASSERT_TRUE(AppendAndWait(log, MakeEvent("b")).ok());
   ASSERT_TRUE(log.Close(absl::InfiniteFuture()).ok());
-  metrics.Refresh(log.Info(), {.webhooks = 3, .limit = 10, .oldest_received_at = absl::FromUnixSeconds(5)}, 12'345);
+  metrics.Refresh(log.Info(), {.webhooks = 3, .limit = 10, .oldest_received_at = absl::FromUnixSeconds(5)},
+                  DiskSpace{.free_bytes = 12'345, .size_bytes = 67'890});
+  metrics.RetentionAge(absl::Hours(1));
 
   const auto values = Values(registry);
   EXPECT_EQ(values.at("refund_relay_append_batch_events"), 2);
@@ -54,7 +56,12 @@ TEST(LogMetricsTest, AppendsAreCountedAndTheLogIsDescribed) {
   EXPECT_EQ(values.at("refund_relay_log_last_sequence"), 2);
   EXPECT_EQ(values.at("refund_relay_log_bytes"), static_cast<double>(log.Info().log_bytes));
   EXPECT_EQ(values.at("refund_relay_wal_bytes"), 0);
+  EXPECT_EQ(values.at("refund_relay_append_queue_bytes"), 0);
+  EXPECT_EQ(values.at("refund_relay_append_queue_limit_bytes"), static_cast<double>(kDefaultQueueLimitBytes));
   EXPECT_EQ(values.at("refund_relay_data_dir_free_bytes"), 12'345);
+  EXPECT_EQ(values.at("refund_relay_data_dir_size_bytes"), 67'890);
+  EXPECT_EQ(values.at("refund_relay_newest_event_timestamp_seconds"), 1'700'000'000);
+  EXPECT_EQ(values.at("refund_relay_retention_age_seconds"), 3600);
   EXPECT_EQ(values.at("refund_relay_oldest_event_timestamp_seconds"), 1'700'000'000);
 }
 

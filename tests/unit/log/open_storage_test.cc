@@ -25,7 +25,7 @@ TEST(OpenStorageTest, SqliteKeepsEvents) {
     ASSERT_TRUE(outcome.ok()) << outcome.status();
     EXPECT_EQ(outcome->duplicate, duplicate);
   }
-  EXPECT_TRUE(DataDirFreeBytes(temp.path()).has_value());
+  EXPECT_TRUE(DataDirSpace(temp.path()).has_value());
 }
 
 TEST(OpenStorageTest, MemoryForgetsThem) {

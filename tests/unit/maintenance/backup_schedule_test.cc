@@ -69,6 +69,7 @@ TEST_F(BackupScheduleTest, TakesOneAtOnceAndThenOneEachInterval) {
   EXPECT_TRUE(CheckLog(folder_ + "/" + Name("20261124T080000Z"), [] { return false; })->sound());
   EXPECT_EQ(Metric("refund_relay_backup_last_success_timestamp_seconds"), absl::ToUnixSeconds(clock_.Now()));
   EXPECT_GT(Metric("refund_relay_backup_duration_seconds"), 0);
+  EXPECT_EQ(Metric("refund_relay_backup_interval_seconds"), 6 * 3600);
   clock_.Advance(absl::Hours(6) - absl::Seconds(10));
   EXPECT_EQ(schedule.RunOnce(), absl::Seconds(10));
   EXPECT_THAT(Files(), SizeIs(1));

@@ -91,6 +91,8 @@ TEST(MetricsTest, TellsOfTheProcess) {
   EXPECT_THAT(Sample(text, "process_open_fds"), AllOf(Ge(3), Le(Sample(text, "process_max_fds"))));
   const double now = absl::ToDoubleSeconds(absl::Now() - absl::UnixEpoch());
   EXPECT_THAT(Sample(text, "process_start_time_seconds"), AllOf(Ge(now - 3600), Le(now + 1)));
+  // changes() of it counts restarts.
+  EXPECT_EQ(Sample(metrics.Text(), "process_start_time_seconds"), Sample(text, "process_start_time_seconds"));
 }
 
 TEST(OpsMetricsTest, TellsTheVersionAndTheLastReloadOfEachFile) {

@@ -108,7 +108,7 @@ annotations:
 
 {{/* A number as people write it: Helm reads every one as a float, and prints 67108864 as 6.7108864e+07. */}}
 {{- define "refund-relay.flagValue" -}}
-{{- if kindIs "float64" . }}{{ int64 . }}{{ else }}{{ toString . }}{{ end }}
+{{- if and (kindIs "float64" .) (eq (floor .) .) }}{{ int64 . }}{{ else }}{{ toString . }}{{ end }}
 {{- end }}
 
 {{- define "refund-relay.keyPaths" -}}

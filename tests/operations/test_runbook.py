@@ -1,0 +1,49 @@
+"""The blocks marked `sh` of docs/operations.md, in their order, against a running server: each must succeed."""
+
+import os
+import re
+import subprocess
+import unittest
+
+import webhooks
+from alert_faults import commit
+from debian_tools import ROOT
+from relay import BIN, DEADLINE, Relay
+
+# The document names the default addresses; here the ports are others.
+PREAMBLE = """
+set -euo pipefail
+refundctl() { if [ "$1" = send ]; then shift; set -- send --url="$WEBHOOK_URL" "$@"; fi; command refundctl "$@"; }
+"""
+
+
+class RunbookTest(unittest.TestCase):
+    def test_each_command_works_as_written(self):
+        with open(os.path.join(ROOT, "docs", "operations.md"), encoding="utf-8") as file:
+            text = file.read()
+        blocks = re.findall(r"^```sh\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+        self.assertGreater(len(blocks), 8)
+        relay = Relay()
+        secret = relay.write_file("webhook.secret", "the first secret\n")
+        relay.flags.append(f"--webhook_secret_files={secret}")
+        with relay:
+            body = webhooks.encode(webhooks.webhook(1))
+            self.assertEqual(200, relay.post(body, webhooks.signed(body, "the first secret"))[0])
+            relay.post(b"{", webhooks.signed(b"{", "the first secret"))
+            commit(relay, "gone-for-good")
+            environment = {
+                **os.environ, "PATH": f"{BIN}:{os.environ['PATH']}",
+                "REFUND_RELAY_ADDRESS": "%s:%d" % relay.address("grpc"),
+                "WEBHOOK_URL": "http://%s:%d/webhooks/refund" % relay.address("http"),
+            }
+            for block in blocks:
+                with self.subTest(block):
+                    script = PREAMBLE + block.replace("127.0.0.1:8081", "%s:%d" % relay.address("admin"))
+                    done = subprocess.run(["bash", "-c", script], cwd=relay.folder, env=environment, text=True,
+                                          capture_output=True, timeout=DEADLINE)
+                    self.assertEqual(0, done.returncode, done.stdout + done.stderr)
+                    self.assertTrue(done.stdout or not re.search(r"curl|refundctl|verify", block), "it printed nothing")
+
+
+if __name__ == "__main__":
+    unittest.main()
