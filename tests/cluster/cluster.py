@@ -188,7 +188,7 @@ class Release:
 
     def send(self, name="sender", secret="webhook-secret", exit_codes=(0,)):
         """Posts one fresh signed webhook through the Service: the answer."""
-        lines = self.run_client(name, "webhooks", "send", "--sample=pass", "--unique", f"--secret-file=/secrets/{secret}", exit_codes=exit_codes)
+        lines = self.run_client(name, "http", "send", "--sample=pass", "--unique", f"--secret-file=/secrets/{secret}", exit_codes=exit_codes)
         return next(line for line in lines if line["kind"] == "answer")
 
     def history(self, name="reader"):

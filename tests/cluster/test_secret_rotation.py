@@ -45,7 +45,7 @@ class RotationTest(unittest.TestCase):
         """Posts webhooks signed by one of the senders' secrets until one is answered `status`: the seconds that took."""
         started = time.monotonic()
         client = release.start_client(
-            f"sender-{secret}", "webhooks", "send", "--sample=pass", "--unique", f"--secret-file=/senders/{secret}",
+            f"sender-{secret}", "http", "send", "--sample=pass", "--unique", f"--secret-file=/senders/{secret}",
             "--every=500ms", "--output=json", mounts={"senders": "/senders"})
         try:
             client.wait_line(f"an answer {status}", lambda line: line.get("status") == status, REFRESH_DEADLINE)

@@ -22,7 +22,7 @@ class UpgradeTest(unittest.TestCase):
             subscriber = release.start_client("subscriber", "grpc", "tail", "--name=helm-test", "--from=earliest", "--output=json")
             subscriber.wait_line("a stream", lambda line: line["kind"] == "started")
             sender = release.start_client(
-                "sender", "webhooks", "send", "--sample=pass", "--unique", "--secret-file=/secrets/webhook-secret", "--every=100ms",
+                "sender", "http", "send", "--sample=pass", "--unique", "--secret-file=/secrets/webhook-secret", "--every=100ms",
                 f"--count={COUNT}", "--timeout=2s", "--output=json")
             sender.wait_line("an accepted webhook", lambda line: line.get("status") == 200)
             uid = release.pod()["metadata"]["uid"]
