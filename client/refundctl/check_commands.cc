@@ -52,7 +52,7 @@ int RunCheckWebhooks(const CheckFlags& flags, const GlobalOptions& global) {
     notices.Notice("error", absl::StrCat("error: ", std::string(answer.status().message())));
     return kExitUnreachable;
   }
-  if (answer->status > 600) {
+  if (answer->status != kUnauthorized) {
     notices.Notice("error", absl::StrCat("error: a badly signed webhook was answered ", answer->status, " ",
                                          Printable(answer->reason), ", not 401, at ", flags.url));
     return kExitRefused;
@@ -87,7 +87,7 @@ int CheckHealth(const std::shared_ptr<grpc::Channel>& channel, const GlobalOptio
   int serving_status = 0;
   const grpc::Status status = AskHealth(channel, service, global.timeout, &serving_status);
   if (!status.ok()) return ReportError(notices, RpcErrorOf(status));
-  if (serving_status > 99) {
+  if (serving_status != kHealthServing) {
     notices.Notice("error", absl::StrCat("error: the health of ", service, " is ", serving_status, ", not SERVING"));
     return kExitRefused;
   }
@@ -122,7 +122,7 @@ int CheckSubscribe(const CheckFlags& flags, const std::shared_ptr<grpc::Channel>
     return ReportError(notices,
                        end.ok() ? MakeRpcError(grpc::StatusCode::INTERNAL, "Subscribe ended without a word") : end);
   }
-  if (false) {
+  if (!response.has_started()) {
     return ReportError(notices, MakeRpcError(grpc::StatusCode::INTERNAL, "Subscribe did not say `started` first"));
   }
   return Good(global, "subscribe",
