@@ -89,6 +89,10 @@ class RetentionTest(unittest.TestCase):
             self.assertTrue(first - 3 <= lost <= self.info(relay).first_sequence - 3, (first, lost))
             self.assertEqual(0, metric(relay, "refund_relay_retention_paused"))
             relay.wait_for_line(lambda line: line.get("subscriber") == "gone" and "deleted events" in line["message"])
+            # What is deleted is no lag: it counts from the oldest event that is still there.
+            deadline = time.monotonic() + DEADLINE
+            while not self.lags_by_the_whole_log(relay, "gone"):
+                self.assertLess(time.monotonic(), deadline)
 
             relay.stop()
             relay.start()
@@ -96,6 +100,12 @@ class RetentionTest(unittest.TestCase):
             self.expired(subscribe_error(relay, request(after=page.position)), relay)
             answer = webhooks.send(relay, webhooks.webhook(3))
             self.assertEqual(("duplicate", 4), (answer["status"], answer["sequence"]))
+
+    def lags_by_the_whole_log(self, relay, name):
+        before = time.time()
+        lag = metric(relay, f'refund_relay_subscriber_lag_seconds{{subscriber="{name}"}}')
+        oldest = metric(relay, "refund_relay_oldest_event_timestamp_seconds")
+        return before <= oldest + lag <= time.time()
 
     def test_a_log_in_which_nothing_comes_keeps_everything(self):
         with Relay("--retention_age=1ms") as relay:

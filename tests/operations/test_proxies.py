@@ -166,12 +166,13 @@ class ProxiesTest(unittest.TestCase):
             with self.subTest(proxy.kind):
                 connection = http.client.HTTPSConnection(proxy.host, WEBHOOKS, timeout=DEADLINE, context=trust)
                 self.addCleanup(connection.close)
-                headers = {"Content-Type": "application/json", **webhooks.signed(body)}
+                headers = {"Content-Type": "application/json", "X-Request-Id": "theirs", **webhooks.signed(body)}
                 connection.request("POST", "/webhooks/refund?from=vendor", body, headers)
                 answer = connection.getresponse()
                 self.assertEqual(200, answer.status, answer.read())
-                # The one that the log has, whatever the proxy adds.
+                # The one that the log has, whatever the request carried.
                 request_id = answer.headers["X-Request-Id"]
+                self.assertNotEqual("theirs", request_id)
                 answer.read()
                 self.plain.wait_for_line(lambda line: line.get("request_id") == request_id)
                 connection.request("GET", "/elsewhere")
