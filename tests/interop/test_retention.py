@@ -49,6 +49,8 @@ class RetentionTest(unittest.TestCase):
                 service.CommitPositionRequest(subscriber_name="gone", position=page.position), timeout=DEADLINE
             )
             first_stored_at = stream.deliveries[0].stored_at
+            # A scrape while all is there, so that the server knows since when these events wait.
+            self.assertGreater(metric(relay, 'refund_relay_subscriber_lag_seconds{subscriber="gone"}'), 0)
 
             send_until(relay, 10, lambda: self.info(relay).first_sequence > 10)
 

@@ -21,7 +21,7 @@ import webhooks
 from certificates import Authority, SecretVolume
 from prometheus import Prometheus
 from relay import DEADLINE, Relay
-from stream import EARLIEST, LATEST, Stream, request, subscription
+from stream import EARLIEST, LATEST, Stream, request, subscribe_error, subscription
 
 LARGE = 60_000  # bytes that make a webhook large, below --max_body_bytes
 
@@ -158,6 +158,29 @@ def connections(server, site):
         refused = connect()
         while refused.recv(4096):
             pass
+        relay.fires("RefundRelayConnectionsRefused")
+        relay.clears("RefundRelayConnectionsRefused")
+
+
+@fault("ConnectionsRefused")
+def streams(server, site):
+    with server("--max_streams=1") as relay, subscription(relay, start_from=EARLIEST) as stream:
+        stream.read_until("caught_up")
+        error = subscribe_error(relay, request(start_from=EARLIEST))
+        assert error.reason == "SUBSCRIBER_LIMIT", error.text
+        relay.fires("RefundRelayConnectionsRefused")
+        relay.clears("RefundRelayConnectionsRefused")
+
+
+@fault("ConnectionsRefused")
+def grpc_connections(server, site):
+    with server("--max_grpc_connections=4") as relay, contextlib.ExitStack() as stack:
+        def refused():
+            stack.enter_context(socket.create_connection(relay.address("grpc"), DEADLINE))
+            return relay.metric('refund_relay_grpc_connections_refused_total{reason="total"}') or relay.metric(
+                'refund_relay_grpc_connections_refused_total{reason="peer"}')
+
+        Prometheus.wait_for("one too many", refused)
         relay.fires("RefundRelayConnectionsRefused")
         relay.clears("RefundRelayConnectionsRefused")
 
