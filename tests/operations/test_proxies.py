@@ -114,14 +114,15 @@ class ProxiesTest(unittest.TestCase):
 
     def test_a_proxy_that_drops_in_silence_is_noticed_and_left(self):
         nginx, haproxy = self.proxies
-        self.freeze_and_see(nginx, PLAIN, 100)
-        self.freeze_and_see(haproxy, TLS, 200)
+        self.freeze_and_see(nginx, 100)
+        self.freeze_and_see(haproxy, 200)
 
-    def freeze_and_see(self, proxy, port, number):
+    def freeze_and_see(self, proxy, number):
         other = next(another for another in self.proxies if another is not proxy)
         command = [
-            os.path.join(BIN, "refundctl"), f"--address=ipv4:{proxy.host}:{port},{other.host}:{port}", "--output=json",
-            *([f"--ca_file={self.authority.cert_file}", "--server_name=localhost"] if port == TLS else []),
+            # With two addresses, a name has to stand in the request: newer HAProxys take no list as its authority.
+            os.path.join(BIN, "refundctl"), f"--address=ipv4:{proxy.host}:{TLS},{other.host}:{TLS}", "--output=json",
+            f"--ca_file={self.authority.cert_file}", "--server_name=localhost",
             "tail", "--name=silent", "--from=latest", "--heartbeat-interval=1s",
         ]
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as tail:
@@ -151,12 +152,14 @@ class ProxiesTest(unittest.TestCase):
                 tail.terminate()
 
     def until(self, notices, kind, seen=None):
+        passed = []
         for notice in notices:
+            passed.append(notice)
             if seen is not None:
                 seen.append(notice["kind"])
             if notice["kind"] == kind:
                 return notice
-        self.fail(f"refundctl ended before {kind}")
+        return self.fail(f"refundctl ended before {kind}, after {passed}")
 
     def test_webhooks_pass_byte_for_byte(self):
         body = webhooks.sample_body(webhooks.SUBSCRIPTION)
