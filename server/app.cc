@@ -6,12 +6,15 @@
 #include <thread>
 #include <utility>
 
+#include "absl/cleanup/cleanup.h"
 #include "absl/random/random.h"
 #include "absl/strings/str_cat.h"
 #include "server/ops/clock.h"
 #include "server/ops/logging.h"
 #include "server/ops/process_limits.h"
+#include "server/ops/secret_text.h"
 #include "server/ops/version.h"
+#include "server/rpc/grpc_acceptor.h"
 #include "server/translate/webhook_parser.h"
 
 namespace refund_relay {
@@ -48,7 +51,8 @@ App::App(Config config)
       log_metrics_(metrics_.registry()),
       ingress_metrics_(metrics_.registry()),
       credentials_(config_.webhook_secret_files, config_.webhook_basic_files),
-      access_(metrics_.registry()),
+      service_accounts_(MakeServiceAccounts()),
+      access_(metrics_.registry(), service_accounts_ == nullptr ? nullptr : &service_accounts_->verifier()),
       fan_out_({.window_bytes = config_.live_window_bytes}),
       rpc_metrics_(std::make_shared<RpcMetrics>(metrics_.registry(), fan_out_, streams_, Clock::System())),
       watcher_(std::make_unique<FileWatcher>()) {
@@ -64,7 +68,10 @@ App::~App() = default;
 absl::Status App::Start() {
   SetLogLevel(config_.log_level);
   for (const std::string& warning : config_.warnings) Log(LogLevel::kWarning, warning);
-  if (const absl::Status status = DisableCoreDumps(); !status.ok()) {
+  if (config_.allow_core_dumps) {
+    Log(LogLevel::kWarning,
+        "core dumps are allowed; they hold secrets and personal data: keep them as safe as the log");
+  } else if (const absl::Status status = DisableCoreDumps(); !status.ok()) {
     Log(LogLevel::kWarning, "core dumps could not be turned off", {{"error", status}});
   }
   if (const absl::StatusOr<uint64_t> limit = RaiseOpenFileLimit(); limit.ok()) {
@@ -74,7 +81,7 @@ absl::Status App::Start() {
   }
   // The admin port comes first: probes must find it while a long log is opened.
   for (const auto step : {&App::LoadCredentials, &App::LoadAccessPolicy, &App::LoadCertificates, &App::StartAdmin,
-                          &App::OpenLog, &App::StartGrpc, &App::StartIngress}) {
+                          &App::LoadServiceAccountKeys, &App::OpenLog, &App::StartGrpc, &App::StartIngress}) {
     if (StopRequested()) return absl::CancelledError("a stop was asked for while starting");
     if (absl::Status status = (this->*step)(); !status.ok()) return status;
   }
@@ -107,13 +114,13 @@ absl::Status App::LoadCredentials() {
 absl::Status App::LoadAccessPolicy() {
   const std::string& path = config_.access_policy_file;
   if (path.empty()) return absl::OkStatus();
-  absl::StatusOr<std::string> content = ReadFile(path);
+  const absl::StatusOr<std::string> content = ReadFile(path);
   absl::Status status = content.ok() ? access_.Update(path, *content) : content.status();
   if (!status.ok()) {
     return absl::Status(status.code(), absl::StrCat("--access_policy_file: ", status.message(),
                                                     "; `refundctl policy check FILE` tells the same"));
   }
-  access_policy_ = *std::move(content);
+  access_policy_ = StateOf(content);
   ops_metrics_.FileLoaded(path, true);
   return absl::OkStatus();
 }
@@ -135,8 +142,9 @@ void App::OnAccessPolicy(const absl::StatusOr<std::string>& content) {
 }
 
 absl::Status App::LoadCredentialFile(const std::string& path) {
-  const absl::StatusOr<std::string> content = ReadFile(path);
+  absl::StatusOr<std::string> content = ReadFile(path);
   if (!content.ok()) return content.status();
+  const absl::Cleanup wipe = [&content] { Wipe(*content); };
   if (absl::Status status = credentials_.Update(path, *content); !status.ok()) return status;
   ops_metrics_.FileLoaded(path, true);
   watcher_->Watch(path, content,
@@ -169,6 +177,24 @@ absl::Status App::LoadCertificates() {
     store->Watch(*watcher_);
   }
   return absl::OkStatus();
+}
+
+std::unique_ptr<ServiceAccounts> App::MakeServiceAccounts() {
+  if (config_.service_account_issuer.empty()) return nullptr;
+  ServiceAccounts::Options options;
+  options.rules.issuer = config_.service_account_issuer;
+  options.rules.audience = config_.service_account_audience;
+  options.jwks_file = config_.service_account_jwks_file;
+  options.jwks_url = config_.service_account_jwks_url;
+  options.jwks_ca_file = config_.service_account_jwks_ca_file;
+  options.jwks_token_file = config_.service_account_jwks_token_file;
+  return std::make_unique<ServiceAccounts>(
+      std::move(options), Clock::System(),
+      [this](const std::string& source, bool successful) { ops_metrics_.FileLoaded(source, successful); });
+}
+
+absl::Status App::LoadServiceAccountKeys() {
+  return service_accounts_ == nullptr ? absl::OkStatus() : service_accounts_->Load();
 }
 
 absl::Status App::StartAdmin() {
@@ -282,10 +308,14 @@ void App::StartRetention() {
 
 absl::Status App::StartGrpc() {
   GrpcServer::Options options;
-  options.address = config_.grpc_address.ToString();
+  options.address = config_.grpc_address;
   options.threads = ThreadsOr(config_.grpc_threads);
   options.reflection = config_.grpc_reflection;
   options.max_streams = config_.max_streams;
+  options.max_streams_per_peer = config_.max_streams_per_peer;
+  options.max_connections =
+      ConnectionLimit("--max_grpc_connections", config_.max_grpc_connections, GrpcAcceptor::kDescriptorsPerConnection);
+  options.max_connections_per_peer = config_.max_grpc_connections_per_peer;
   options.write_stall_timeout = config_.write_stall_timeout;
   options.max_stream_age =
       config_.max_stream_age == absl::ZeroDuration() ? absl::InfiniteDuration() : config_.max_stream_age;
@@ -299,16 +329,19 @@ absl::Status App::StartGrpc() {
   if (!server.ok()) return server.status();
   grpc_ = *std::move(server);
   WatchAccessPolicy();
-  liveness_.SetAddress({config_.grpc_address.host, static_cast<uint16_t>(grpc_->port())}, grpc_tls_ != nullptr);
+  if (service_accounts_ != nullptr) service_accounts_->Follow(*watcher_, [this] { grpc_->PolicyChanged(); });
+  liveness_.SetAddress({config_.grpc_address.host, static_cast<uint16_t>(grpc_->port())}, grpc_tls_ != nullptr,
+                       [this](uint16_t source_port) { grpc_->ExpectProbe(source_port); });
   return absl::OkStatus();
 }
 
-size_t App::HttpConnectionLimit() const {
-  // Running out of descriptors would end gRPC's accept loop for good, so strangers' connections stay well below it.
-  const uint64_t room = open_file_limit_ > 2 * kOtherDescriptors ? (open_file_limit_ - kOtherDescriptors) / 2 : 128;
-  if (open_file_limit_ == 0 || config_.max_http_connections <= room) return config_.max_http_connections;
-  Log(LogLevel::kWarning, "fewer HTTP connections than --max_http_connections, because of the limit of open files",
-      {{"connections", room}, {"open_files", open_file_limit_}});
+size_t App::ConnectionLimit(const char* flag, size_t asked, uint64_t descriptors) const {
+  // Half for each port: the log, too, needs descriptors, so strangers' connections must not take them all.
+  const uint64_t share = open_file_limit_ > 2 * kOtherDescriptors ? (open_file_limit_ - kOtherDescriptors) / 2 : 128;
+  const uint64_t room = share / descriptors;
+  if (open_file_limit_ == 0 || asked <= room) return asked;
+  Log(LogLevel::kWarning, "fewer connections than the flag says, because of the limit of open files",
+      {{"flag", flag}, {"connections", room}, {"open_files", open_file_limit_}});
   return static_cast<size_t>(room);
 }
 
@@ -316,7 +349,8 @@ absl::Status App::StartIngress() {
   HttpOptions options;
   options.limits.body_bytes = config_.max_body_bytes;
   options.threads = ThreadsOr(config_.http_threads);
-  options.max_connections = HttpConnectionLimit();
+  options.max_connections = ConnectionLimit("--max_http_connections", config_.max_http_connections, 1);
+  options.max_connections_per_peer = config_.max_http_connections_per_peer;
   options.answer_timeout = config_.commit_timeout;
   options.tls = http_tls_.get();
   ingress_ = std::make_unique<Ingress>(
@@ -365,6 +399,7 @@ void App::Stop() {
   ingress_->StartDraining();
   publisher_->StartDraining();
   grpc_->Drain(kReconnectAfterDrain);
+  if (service_accounts_ != nullptr) service_accounts_->Stop();
   // Side by side: a slow sender must not use up the time of the streams.
   std::thread stop_grpc([this, deadline] {
     audit_->Stop();  // before the history threads, which it uses

@@ -11,6 +11,7 @@
 #include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
 #include "server/config.h"
+#include "server/identity/service_accounts.h"
 #include "server/ingress/credential_store.h"
 #include "server/ingress/ingress.h"
 #include "server/ingress/ingress_metrics.h"
@@ -63,6 +64,8 @@ class App {
   absl::Status LoadAccessPolicy();
   absl::Status LoadCredentialFile(const std::string& path);
   absl::Status LoadCertificates();
+  absl::Status LoadServiceAccountKeys();
+  std::unique_ptr<ServiceAccounts> MakeServiceAccounts();
   std::unique_ptr<TlsStore> MakeTlsStore(const std::string& door, TlsFiles files);
   absl::Status StartAdmin();
   absl::Status OpenLog();
@@ -76,7 +79,8 @@ class App {
   void OnCredentialFile(const std::string& path, const absl::StatusOr<std::string>& content);
   std::vector<ReadinessCheck> ReadinessChecks();
   std::string MetricsText();
-  size_t HttpConnectionLimit() const;
+  // `asked`, or less if connections of `descriptors` each would take more than their share of the open files.
+  size_t ConnectionLimit(const char* flag, size_t asked, uint64_t descriptors) const;
   bool StopRequested();
   // Waits until a stop is asked for; at most `longest`.
   void WaitForStop(absl::Duration longest);
@@ -101,8 +105,9 @@ class App {
   std::unique_ptr<TlsStore> grpc_tls_;  // null: plain text
   std::unique_ptr<TlsStore> http_tls_;
   std::unique_ptr<TlsStore> admin_tls_;
+  std::unique_ptr<ServiceAccounts> service_accounts_;  // null: their tokens are not accepted
   AccessControl access_;
-  std::string access_policy_;  // the content of the file at start; empty without one
+  FileState access_policy_;  // of the file at start; unused without one
   FanOut fan_out_;
   StreamRegistry streams_;
   std::shared_ptr<RpcMetrics> rpc_metrics_;

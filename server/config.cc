@@ -14,12 +14,15 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 #include "server/config_flags.h"
+#include "server/ops/http_client.h"
 #include "server/ops/version.h"
 
 namespace refund_relay {
 namespace {
 
 constexpr char kVariablePrefix[] = "REFUND_RELAY_";
+// These look like what Kubernetes sets for Services, and are not.
+constexpr char kVariablesOfServiceAccounts[] = "REFUND_RELAY_SERVICE_ACCOUNT_";
 constexpr int kUsageExitCode = 2;
 // Where refundctl finds the server: of no concern here, but often set in the same environment.
 constexpr std::string_view kVariableOfRefundctl = "REFUND_RELAY_ADDRESS";
@@ -40,18 +43,21 @@ class ConfigReader {
     }
     for (const auto& [name, value] : unknown) {
       // Kubernetes sets REFUND_RELAY_SERVICE_HOST, REFUND_RELAY_PORT_8080_TCP and the like for a Service of our name.
-      if (absl::StrContains(name, "_SERVICE_") || absl::StrContains(name, "_PORT")) continue;
+      if (absl::StrContains(name, "_PORT")) continue;
+      if (absl::StrContains(name, "_SERVICE_") && !absl::StartsWith(name, kVariablesOfServiceAccounts)) continue;
       config_.warnings.push_back(
           absl::StrCat("the environment variable ", name, " names no setting and has no effect"));
     }
   }
 
   void ReadArguments(absl::Span<const std::string> arguments) {
+    const size_t count = arguments.size();
     while (!arguments.empty()) {
       std::string_view text = arguments.front();
       arguments.remove_prefix(1);
       if (text.size() < 2 || text[0] != '-') {
-        Wrong(absl::StrCat("\"", std::string(text), "\" is not a flag; see --help"));
+        // Not repeated: it may be a secret that someone gave to a flag that does not exist.
+        Wrong(absl::StrCat("argument ", count - arguments.size(), " is not a flag; see --help"));
         continue;
       }
       text.remove_prefix(text[1] == '-' ? 2 : 1);
@@ -111,6 +117,49 @@ void CheckTlsPair(const std::string& door, const std::string& cert_file, const s
                             ", or leave both out"));
 }
 
+// Tokens of service accounts need a whole set of settings: half of one would accept nobody, or too many.
+void CheckServiceAccounts(const Config& config, ConfigReader& reader) {
+  const bool file = !config.service_account_jwks_file.empty();
+  const bool url = !config.service_account_jwks_url.empty();
+  if (config.service_account_issuer.empty()) {
+    for (const auto& [name, value] : {std::pair("jwks_file", &config.service_account_jwks_file),
+                                      std::pair("jwks_url", &config.service_account_jwks_url),
+                                      std::pair("jwks_ca_file", &config.service_account_jwks_ca_file),
+                                      std::pair("jwks_token_file", &config.service_account_jwks_token_file)}) {
+      if (value->empty()) continue;
+      reader.Wrong(
+          absl::StrCat("--service_account_", name,
+                       ": tokens are accepted of one issuer only; give --service_account_issuer too (the `iss` "
+                       "of a token; `kubectl get --raw /.well-known/openid-configuration` tells it)"));
+    }
+    return;
+  }
+  if (file == url) {
+    reader.Wrong(
+        "--service_account_issuer: its keys must come from one place; give either --service_account_jwks_file or "
+        "--service_account_jwks_url");
+  }
+  if (config.access_policy_file.empty()) {
+    reader.Wrong(
+        "--service_account_issuer: without a policy everyone may do everything; give --access_policy_file, whose "
+        "`service_accounts` say which account is which subscriber");
+  }
+  if (url) {
+    const absl::StatusOr<HttpUrl> parsed = ParseHttpUrl(config.service_account_jwks_url);
+    if (!parsed.ok()) reader.Wrong(absl::StrCat("--service_account_jwks_url: ", parsed.status().message()));
+    if (parsed.ok() && !parsed->tls) {
+      reader.Wrong("--service_account_jwks_url: it must be https, or anybody on the way could put in a key");
+    }
+    return;
+  }
+  for (const auto& [name, value] : {std::pair("ca", &config.service_account_jwks_ca_file),
+                                    std::pair("token", &config.service_account_jwks_token_file)}) {
+    if (value->empty()) continue;
+    reader.Wrong(absl::StrCat("--service_account_jwks_", name,
+                              "_file: it is for --service_account_jwks_url only; give that, or leave it out"));
+  }
+}
+
 // What no flag can tell by itself.
 void CheckTogether(Config& config, ConfigReader& reader) {
   if (config.webhook_secret_files.empty() && config.webhook_basic_files.empty()) {
@@ -139,6 +188,7 @@ void CheckTogether(Config& config, ConfigReader& reader) {
   CheckTlsPair("grpc", config.grpc_tls_cert_file, config.grpc_tls_key_file, reader);
   CheckTlsPair("http", config.http_tls_cert_file, config.http_tls_key_file, reader);
   CheckTlsPair("admin", config.admin_tls_cert_file, config.admin_tls_key_file, reader);
+  CheckServiceAccounts(config, reader);
   if (!config.grpc_tls_client_ca_file.empty() && config.grpc_tls_cert_file.empty()) {
     reader.Wrong(
         "--grpc_tls_client_ca_file: client certificates need TLS; give --grpc_tls_cert_file and --grpc_tls_key_file "

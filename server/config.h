@@ -41,12 +41,16 @@ struct Config {
 
   size_t max_body_bytes = 65536;
   size_t max_http_connections = 4096;
+  size_t max_http_connections_per_peer = 0;  // 0 = three quarters of the above
   size_t max_quarantined_webhooks = 10'000;
   uint64_t max_webhooks_per_second = 0;  // 0 = no limit
   absl::Duration commit_timeout = absl::Seconds(5);
   size_t http_threads = 0;  // 0 = one per core
 
+  size_t max_grpc_connections = 16384;
+  size_t max_grpc_connections_per_peer = 0;  // 0 = three quarters of the above
   size_t max_streams = 10000;
+  size_t max_streams_per_peer = 0;  // likewise
   absl::Duration write_stall_timeout = absl::Seconds(30);
   absl::Duration max_stream_age = absl::Hours(1);  // zero = no limit
   size_t live_window_bytes = 64 << 20;
@@ -55,6 +59,14 @@ struct Config {
   bool grpc_reflection = true;
   bool allow_insecure_grpc = false;
   std::string access_policy_file;  // empty = everyone may do everything
+
+  // Tokens of Kubernetes service accounts; with an issuer exactly one of file and URL is set, without one none.
+  std::string service_account_issuer;
+  std::string service_account_audience = "refund-relay";  // never empty
+  std::string service_account_jwks_file;
+  std::string service_account_jwks_url;  // https
+  std::string service_account_jwks_ca_file;
+  std::string service_account_jwks_token_file;
 
   // A certificate has its key; clients' authorities come with a certificate. Empty: plain text.
   std::string grpc_tls_cert_file;
@@ -68,6 +80,7 @@ struct Config {
 
   absl::Duration drain_delay = absl::Seconds(5);
   absl::Duration drain_timeout = absl::Seconds(20);
+  bool allow_core_dumps = false;
   LogLevel log_level = LogLevel::kInfo;
 
   // Not wrong, but worth a line in the log: settings without effect, variables that look like a mistyped setting.

@@ -56,16 +56,21 @@ ConfigFlag Files(std::string name, std::vector<std::string> Config::* field, std
           .show = [field](const Config& config) { return absl::StrJoin(config.*field, ","); }};
 }
 
-ConfigFlag File(std::string name, std::string Config::* field, std::string help) {
+// Any text but an empty one.
+ConfigFlag Text(std::string name, std::string Config::* field, std::string help, std::string accepts) {
   return {.name = std::move(name),
           .help = std::move(help),
-          .accepts = "a path",
+          .accepts = std::move(accepts),
           .set =
               [field](const std::string& text, Config& config) {
                 config.*field = text;
                 return !text.empty();
               },
           .show = [field](const Config& config) { return config.*field; }};
+}
+
+ConfigFlag File(std::string name, std::string Config::* field, std::string help) {
+  return Text(std::move(name), field, std::move(help), "a path");
 }
 
 template <typename T>
@@ -191,6 +196,9 @@ std::vector<ConfigFlag> MakeFlags() {
                      "A webhook with a larger body is answered 413."),
       Number<size_t>("max_http_connections", &Config::max_http_connections, 1, kMaxConnections,
                      "Most connections on --http_address at once."),
+      Number<size_t>("max_http_connections_per_peer", &Config::max_http_connections_per_peer, 0, kMaxConnections,
+                     "Most of them from one IP address (IPv6: one /64); 0 = three quarters of all. Behind a proxy that "
+                     "is the proxy's."),
       Number<uint64_t>("max_webhooks_per_second", &Config::max_webhooks_per_second, 0, kMaxWebhooksPerSecond,
                        "More authentic webhooks are answered 429; 0 = no limit."),
       Number<size_t>("max_quarantined_webhooks", &Config::max_quarantined_webhooks, 1, kMaxConnections,
@@ -200,7 +208,15 @@ std::vector<ConfigFlag> MakeFlags() {
            "A webhook whose commit takes longer is answered 504."),
       Number<size_t>("http_threads", &Config::http_threads, 0, kMaxThreads,
                      "Threads that serve webhooks; 0 = one per core."),
+      Number<size_t>("max_grpc_connections", &Config::max_grpc_connections, 1, kMaxConnections,
+                     "Most connections on --grpc_address at once; each takes two of the process's open files."),
+      Number<size_t>("max_grpc_connections_per_peer", &Config::max_grpc_connections_per_peer, 0, kMaxConnections,
+                     "Most of them from one IP address (IPv6: one /64); 0 = three quarters of all. Behind a proxy that "
+                     "is the proxy's."),
       Number<size_t>("max_streams", &Config::max_streams, 1, kMaxConnections, "Most Subscribe streams at once."),
+      Number<size_t>("max_streams_per_peer", &Config::max_streams_per_peer, 0, kMaxConnections,
+                     "Most of them from one IP address (IPv6: one /64); 0 = three quarters of all. Behind a proxy that "
+                     "is the proxy's."),
       Time("write_stall_timeout", &Config::write_stall_timeout, positive, absl::Hours(1),
            "A subscriber that takes nothing for so long is cut off."),
       Time("max_stream_age", &Config::max_stream_age, absl::ZeroDuration(), absl::Hours(24 * 365),
@@ -222,6 +238,23 @@ std::vector<ConfigFlag> MakeFlags() {
              return !text.empty();
            },
        .show = [](const Config& config) { return config.access_policy_file; }},
+      Text("service_account_issuer", &Config::service_account_issuer,
+           "Accept tokens of Kubernetes service accounts of this issuer, as `service_accounts` of the policy allow.",
+           "the issuer exactly as in the tokens' `iss`"),
+      Text("service_account_audience", &Config::service_account_audience,
+           "The audience for which those tokens must be made.", "one of the tokens' `aud`"),
+      File("service_account_jwks_file", &Config::service_account_jwks_file,
+           "The issuer's public keys, a JSON Web Key Set. Read again when it changes."),
+      Text("service_account_jwks_url", &Config::service_account_jwks_url,
+           "Where to fetch that set instead, again every 5 minutes and when a token names an unknown key.",
+           "an https URL, such as https://kubernetes.default.svc/openid/v1/jwks"),
+      File(
+          "service_account_jwks_ca_file", &Config::service_account_jwks_ca_file,
+          "PEM certificates of authorities: one of them has signed the URL's server. Unset: the system's. Read at each "
+          "fetch."),
+      File("service_account_jwks_token_file", &Config::service_account_jwks_token_file,
+           "A bearer token to send with each fetch, such as this server's own service account token. Read at each "
+           "fetch."),
       Bool("allow_insecure_grpc", &Config::allow_insecure_grpc,
            "Serve gRPC in plain text on an address that other machines reach."),
       File("grpc_tls_cert_file", &Config::grpc_tls_cert_file,
@@ -247,6 +280,9 @@ std::vector<ConfigFlag> MakeFlags() {
            "On SIGTERM: how long to go on serving, not ready, while load balancers take notice."),
       Time("drain_timeout", &Config::drain_timeout, positive, absl::Minutes(10),
            "Then: how long requests and streams have to finish."),
+      Bool("allow_core_dumps", &Config::allow_core_dumps,
+           "Leave core dumps and debuggers as the system has them. Memory holds secrets and personal data, so both are "
+           "off by default."),
       Choice("log_level", &Config::log_level,
              {{"debug", LogLevel::kDebug},
               {"info", LogLevel::kInfo},

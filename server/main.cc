@@ -6,12 +6,14 @@
 #include "server/maintenance/maintenance_command.h"
 #include "server/ops/logging.h"
 #include "server/ops/signals.h"
+#include "server/rpc/grpc_log.h"
 
 int main(int argc, char** argv) {
   using refund_relay::Log;
   using refund_relay::LogLevel;
 
   if (const std::optional<int> exit_code = refund_relay::RunMaintenanceCommand(argc, argv)) return *exit_code;
+  refund_relay::TakeGrpcLog();
   refund_relay::BlockSignals();
   refund_relay::App app(refund_relay::LoadConfigOrExit(argc, argv));
   refund_relay::SignalThread signals({[&app] { app.RequestStop(); }, [&app] { app.RequestReload(); }});

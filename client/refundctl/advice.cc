@@ -23,7 +23,9 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 24> kAdviceB
     {"GAP", "The server found that history and live events do not join and stopped. Resume, and report it."},
     {"CHAIN_BROKEN",
      "Events are missing or out of order on the stream. Resume from the position below, and report it."},
-    {"SUBSCRIBER_LIMIT", "The server has all the streams that it allows. Try again later, or raise --max_streams."},
+    {"SUBSCRIBER_LIMIT",
+     "The server has all the streams that it allows, in all or from this address. Try again later, or raise "
+     "--max_streams or --max_streams_per_peer."},
     {"DRAINING", "The server is shutting down. Try again shortly."},
     {"MAX_STREAM_AGE", "The stream reached its age limit. Resume from the last position."},
     {"POLICY_CHANGED", "The rights of this subscriber changed. Resume from the last position."},

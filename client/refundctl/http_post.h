@@ -1,41 +1,19 @@
-// A small HTTP client: one POST, one answer.
+// Posts a webhook by HTTP.
 #ifndef REFUND_RELAY_CLIENT_REFUNDCTL_HTTP_POST_H_
 #define REFUND_RELAY_CLIENT_REFUNDCTL_HTTP_POST_H_
 
 #include <functional>
 #include <string>
-#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "server/ops/http_client.h"
 
 namespace refund_relay {
 
-// An `http://host[:port]/path` or `https://` URL in parts.
-struct HttpUrl {
-  bool tls = false;
-  std::string host;  // Without the brackets of an IPv6 address.
-  std::string port;
-  std::string authority;  // As the Host header carries it.
-  std::string target;     // Path and query.
-};
-
-// - INVALID_ARGUMENT: not of that form. Pure.
-absl::StatusOr<HttpUrl> ParseHttpUrl(std::string_view text);
-
-struct HttpAnswer {
-  int status = 0;
-  std::string reason;
-  std::string body;
-};
-
-// How an https server is known. It must show a certificate that names it.
-struct HttpTls {
-  std::string ca_file;      // PEM; empty: the system's authorities
-  std::string server_name;  // what the certificate must name; empty: the URL's host
-};
+using HttpAnswer = HttpClient::Answer;
 
 // Posts `body` with `headers` beside Host, User-Agent and Content-Length. Blocks for `timeout` at most, name lookup
 // aside. INVALID_ARGUMENT: `tls.ca_file` cannot be used.

@@ -77,8 +77,8 @@ int RunCheck(const PolicyFlags& flags, const GlobalOptions& global) {
 int RunHashToken(const PolicyFlags& flags, const GlobalOptions& global) {
   const auto token = ReadFirstSecret(flags.token_file);
   if (!token.ok()) return Fail(global, Text(token.status()), kExitLocal);
-  if (const absl::Status good = CheckToken(*token); !good.ok()) return Fail(global, Text(good), kExitRefused);
-  const std::string hash = TokenHashText(Sha256({*token}));
+  if (const absl::Status good = CheckToken(token->view()); !good.ok()) return Fail(global, Text(good), kExitRefused);
+  const std::string hash = TokenHashText(Sha256({token->view()}));
   return Print(
       global,
       absl::StrCat(global.output == OutputFormat::kText ? hash : JsonLine("token_hash").Add("token_hash", hash).Build(),

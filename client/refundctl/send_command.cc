@@ -55,14 +55,14 @@ absl::StatusOr<Headers> HeadersOf(const SendFlags& flags, const std::string& bod
   if (!flags.secret_file.empty()) {
     const auto secret = ReadFirstSecret(flags.secret_file);
     if (!secret.ok()) return secret.status();
-    std::string signature = SignWebhook(*secret, body);
+    std::string signature = SignWebhook(secret->view(), body);
     if (flags.break_signature) signature.back() = signature.back() == '0' ? '1' : '0';
     headers.emplace_back(kSignatureHeader, signature);
   }
   if (!flags.basic_file.empty()) {
     const auto user_password = ReadFirstSecret(flags.basic_file);
     if (!user_password.ok()) return user_password.status();
-    headers.emplace_back("Authorization", BasicAuthorization(*user_password));
+    headers.emplace_back("Authorization", BasicAuthorization(user_password->view()));
   }
   return headers;
 }

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "absl/status/statusor.h"
+#include "server/ops/secret_text.h"
 
 // Thread-safe.
 namespace refund_relay {
@@ -19,9 +20,9 @@ std::string SignWebhook(std::string_view secret, std::string_view body);
 std::string BasicAuthorization(std::string_view user_password);
 
 // The first entry of a secrets file as the server reads it: one a line, white space at line ends and empty lines
-// ignored. No message holds any of the content.
+// ignored. No message holds any of the content, and no copy of it stays in memory.
 // - NOT_FOUND: it cannot be read. FAILED_PRECONDITION: it holds no entry.
-absl::StatusOr<std::string> ReadFirstSecret(const std::string& path);
+absl::StatusOr<SecretText> ReadFirstSecret(const std::string& path);
 
 // The bytes of the file, or of stdin for `-`.
 // - NOT_FOUND: it cannot be read.

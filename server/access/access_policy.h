@@ -26,8 +26,9 @@ struct EventRights {
 struct SubscriberPolicy {
   std::string name;  // `[a-z0-9-]{1,63}`
   // Whoever has one of these is it; several names may share one.
-  std::vector<std::string> certificates;   // names of a client certificate, `dns:NAME` or `uri:URI`
-  std::vector<Sha256Digest> token_hashes;  // of bearer tokens
+  std::vector<std::string> certificates;      // names of a client certificate, `dns:NAME` or `uri:URI`
+  std::vector<Sha256Digest> token_hashes;     // of bearer tokens
+  std::vector<std::string> service_accounts;  // of Kubernetes, `namespace/name`
   EventRights events;
   bool administer = false;         // use AdminService
   bool commit_for_others = false;  // commit and get the positions of other names

@@ -38,9 +38,11 @@ std::optional<std::string_view> TokenOf(std::string_view value) {
   }
   value.remove_prefix(kScheme.size());
   value.remove_prefix(std::min(value.find_first_not_of(' '), value.size()));
-  if (!IsToken(value)) return std::nullopt;
+  if (value.size() > kLongestTokenBytes || !IsToken(value)) return std::nullopt;
   return value;
 }
+
+bool LooksLikeJwt(std::string_view token) { return std::count(token.begin(), token.end(), '.') == 2; }
 
 absl::Status CheckToken(std::string_view token) {
   if (!IsToken(token)) {

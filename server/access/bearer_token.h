@@ -15,8 +15,15 @@ namespace refund_relay {
 // A shorter token could be guessed from its hash: 22 characters of Base64 carry 128 bits.
 inline constexpr size_t kShortestTokenBytes = 22;
 
-// The token in the value of an `authorization` field, `Bearer TOKEN`; unset if it is none. Views `value`. Pure.
+// A longer one is refused before anything is made of it: a service account's token has 1 to 2 KiB.
+inline constexpr size_t kLongestTokenBytes = 8192;
+
+// The token in the value of an `authorization` field, `Bearer TOKEN`; unset if it is none, or too long. Views `value`.
+// Pure.
 std::optional<std::string_view> TokenOf(std::string_view value);
+
+// Whether a token has the form of a JWT (RFC 7519): three parts with two dots between. Pure.
+bool LooksLikeJwt(std::string_view token);
 
 // INVALID_ARGUMENT when `token` is too short or has characters that no bearer token has. No message holds any of it.
 absl::Status CheckToken(std::string_view token);

@@ -21,6 +21,12 @@ bool HasToken(const SubscriberPolicy& subscriber, const Sha256Digest& hash) {
   return found;
 }
 
+bool HasServiceAccount(const SubscriberPolicy& subscriber, const ServiceAccountClaim& claim) {
+  return claim.verdict == ServiceAccountClaim::Verdict::kVerified &&
+         std::find(subscriber.service_accounts.begin(), subscriber.service_accounts.end(), claim.account) !=
+             subscriber.service_accounts.end();
+}
+
 bool HasCertificate(const SubscriberPolicy& subscriber, const std::vector<std::string>& names) {
   return std::any_of(names.begin(), names.end(), [&](const std::string& name) {
     return std::find(subscriber.certificates.begin(), subscriber.certificates.end(), name) !=
@@ -50,17 +56,56 @@ CallerClaim ReadCallerClaim(absl::Span<const std::string_view> authorization, co
 Caller::Caller(CallerClaim claim, std::shared_ptr<const AccessPolicy> policy)
     : claim_(std::move(claim)), policy_(std::move(policy)) {
   if (claim_.method == CallerMethod::kNone || !claim_.well_formed) return;
-  const bool by_token = claim_.method == CallerMethod::kToken;
   for (const SubscriberPolicy& subscriber : policy_->subscribers) {
-    if (by_token ? HasToken(subscriber, claim_.token_hash) : HasCertificate(subscriber, claim_.certificates)) {
-      names_.push_back(&subscriber);
-    }
+    if (IsIt(subscriber)) names_.push_back(&subscriber);
   }
+}
+
+bool Caller::IsIt(const SubscriberPolicy& subscriber) const {
+  switch (claim_.method) {
+    case CallerMethod::kToken:
+      return HasToken(subscriber, claim_.token_hash);
+    case CallerMethod::kCertificate:
+      return HasCertificate(subscriber, claim_.certificates);
+    case CallerMethod::kServiceAccount:
+      return HasServiceAccount(subscriber, claim_.service_account);
+    case CallerMethod::kNone:
+      break;
+  }
+  return false;
+}
+
+Caller Caller::Identify(absl::Span<const std::string_view> authorization, const CertificateNames& certificate,
+                        std::shared_ptr<const AccessPolicy> policy, ServiceAccountVerifier* verifier) {
+  Caller caller(ReadCallerClaim(authorization, certificate), policy);
+  const CallerClaim& claim = caller.claim_;
+  if (verifier == nullptr || claim.method != CallerMethod::kToken || caller.result() != CallerResult::kWrong) {
+    return caller;
+  }
+  const std::string_view token = TokenOf(authorization[0]).value();
+  if (!LooksLikeJwt(token)) return caller;
+  CallerClaim verified = claim;
+  verified.method = CallerMethod::kServiceAccount;
+  verified.service_account = verifier->Verify(token, claim.token_hash);
+  return Caller(std::move(verified), std::move(policy));
+}
+
+Caller Caller::Again(std::shared_ptr<const AccessPolicy> policy, const ServiceAccountVerifier* verifier) const {
+  CallerClaim claim = claim_;
+  if (claim.method == CallerMethod::kServiceAccount &&
+      (verifier == nullptr || !verifier->Trusts(claim_.service_account))) {
+    claim.service_account.verdict = ServiceAccountClaim::Verdict::kRefused;
+  }
+  return Caller(std::move(claim), std::move(policy));
 }
 
 CallerResult Caller::result() const {
   if (!restricted() || !names_.empty()) return CallerResult::kAuthentic;
   if (claim_.method == CallerMethod::kNone) return CallerResult::kAbsent;
+  if (claim_.method == CallerMethod::kServiceAccount &&
+      claim_.service_account.verdict == ServiceAccountClaim::Verdict::kUndecided) {
+    return CallerResult::kUndecided;
+  }
   return claim_.well_formed ? CallerResult::kWrong : CallerResult::kIllFormed;
 }
 

@@ -8,14 +8,36 @@
 #include <string_view>
 #include <vector>
 
+#include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "server/access/access_policy.h"
 #include "server/translate/sha256.h"
 
 namespace refund_relay {
 
-enum class CallerMethod { kNone, kToken, kCertificate };
-enum class CallerResult { kAuthentic, kAbsent, kIllFormed, kWrong };
+enum class CallerMethod { kNone, kToken, kCertificate, kServiceAccount };
+// kUndecided: the keys that a service account's token must be verified with are not here yet.
+enum class CallerResult { kAuthentic, kAbsent, kIllFormed, kWrong, kUndecided };
+
+// What the token of a Kubernetes service account came to.
+struct ServiceAccountClaim {
+  enum class Verdict { kVerified, kRefused, kUndecided };
+  Verdict verdict = Verdict::kRefused;
+  std::string_view cause;  // why it is not verified: one of a few fixed texts, nothing of the token
+  std::string account;     // `namespace/name`; set if verified, as what follows
+  absl::Time expires = absl::InfiniteFuture();  // not taken any more from then on
+  Sha256Digest key{};                           // names the key that has signed it
+};
+
+// Verifies tokens of service accounts. Thread-safe; must not block.
+class ServiceAccountVerifier {
+ public:
+  virtual ~ServiceAccountVerifier() = default;
+  // `hash` is the SHA-256 of `token`.
+  virtual ServiceAccountClaim Verify(std::string_view token, const Sha256Digest& hash) = 0;
+  // Whether the key of a verified claim is still among the trusted ones.
+  virtual bool Trusts(const ServiceAccountClaim& claim) const = 0;
+};
 
 // What a call says about who makes it. Holds no token, only its hash.
 struct CallerClaim {
@@ -23,6 +45,7 @@ struct CallerClaim {
   bool well_formed = true;
   Sha256Digest token_hash{};
   std::vector<std::string> certificates;  // `dns:NAME`, `uri:URI`: the names in the client certificate
+  ServiceAccountClaim service_account;    // with kServiceAccount
 };
 
 // The names of a client certificate that was verified. `present` also if it has none that counts.
@@ -46,7 +69,16 @@ class Caller {
   // tells nothing about them.
   Caller(CallerClaim claim, std::shared_ptr<const AccessPolicy> policy);
 
+  // Who has these credentials: a token by its hash; one that the policy does not know and that looks like a JWT is a
+  // service account's, if `verifier` is there. Then by the names of the certificate. `policy` is not null.
+  static Caller Identify(absl::Span<const std::string_view> authorization, const CertificateNames& certificate,
+                         std::shared_ptr<const AccessPolicy> policy, ServiceAccountVerifier* verifier);
+  // The same caller under another policy, and with the keys of now.
+  Caller Again(std::shared_ptr<const AccessPolicy> policy, const ServiceAccountVerifier* verifier) const;
+
   CallerResult result() const;
+  // When its credentials end by themselves.
+  absl::Time expires() const { return claim_.service_account.expires; }
   const CallerClaim& claim() const { return claim_; }
   // The first of its names in alphabetical order; empty if it has none.
   std::string_view name() const { return names_.empty() ? std::string_view() : names_.front()->name; }
@@ -66,6 +98,7 @@ class Caller {
 
  private:
   bool restricted() const { return policy_ != nullptr; }
+  bool IsIt(const SubscriberPolicy& subscriber) const;
   const SubscriberPolicy* Named(std::string_view name) const;
 
   CallerClaim claim_;

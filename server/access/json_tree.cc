@@ -42,6 +42,13 @@ class TreeBuilder final : public JsonVisitor {
 
 }  // namespace
 
+const JsonValue* FindMember(const JsonValue& object, std::string_view name) {
+  for (const JsonMember& member : object.members) {
+    if (member.name == name) return &member.value;
+  }
+  return nullptr;
+}
+
 absl::StatusOr<JsonValue> ReadJsonTree(std::string_view json) {
   TreeBuilder builder;
   if (absl::Status status = JsonReader(json).Read(builder); !status.ok()) return status;

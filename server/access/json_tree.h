@@ -28,6 +28,9 @@ struct JsonMember {
   JsonValue value;
 };
 
+// The member of an object; null if it has none of that name, or is no object.
+const JsonValue* FindMember(const JsonValue& object, std::string_view name);
+
 // Pure. Strict as JsonReader, with its errors; depth is bounded by it.
 absl::StatusOr<JsonValue> ReadJsonTree(std::string_view json);
 

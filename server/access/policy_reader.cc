@@ -27,6 +27,8 @@ constexpr size_t kMostItems = 64;
 constexpr size_t kMostCertificateBytes = 2048;
 constexpr size_t kMostEventNameBytes = 128;
 constexpr size_t kMostNameBytes = 63;
+constexpr size_t kMostNamespaceBytes = 63;
+constexpr size_t kMostServiceAccountBytes = 253;
 constexpr std::string_view kTypePrefix = "REFUND_EVENT_TYPE_";
 
 bool IsOneOf(char c, std::string_view others) {
@@ -54,6 +56,22 @@ bool IsCertificateName(std::string_view text) {
   if (text.substr(0, 4) == "uri:") return IsUri(text.substr(4));
   return text.substr(0, 4) == "dns:" && text.size() > 4 &&
          std::all_of(text.begin() + 4, text.end(), [](char c) { return IsOneOf(c, ".-"); });
+}
+
+bool StartsAndEndsInAlphanumeric(std::string_view text) {
+  return !text.empty() && IsOneOf(text.front(), "") && IsOneOf(text.back(), "");
+}
+
+// Names as Kubernetes makes them: a namespace is a label, a service account's name a subdomain.
+bool IsServiceAccount(std::string_view text) {
+  const size_t slash = text.find('/');
+  if (slash == std::string_view::npos) return false;
+  const std::string_view account_namespace = text.substr(0, slash);
+  const std::string_view name = text.substr(slash + 1);
+  return account_namespace.size() <= kMostNamespaceBytes && name.size() <= kMostServiceAccountBytes &&
+         StartsAndEndsInAlphanumeric(account_namespace) && StartsAndEndsInAlphanumeric(name) &&
+         std::all_of(account_namespace.begin(), account_namespace.end(), [](char c) { return IsOneOf(c, "-"); }) &&
+         std::all_of(name.begin(), name.end(), [](char c) { return IsOneOf(c, ".-"); });
 }
 
 bool IsEventName(std::string_view text) {
@@ -168,14 +186,18 @@ class PolicyReader {
                       "must be `sha256:` and 64 lower-case hex digits, as `refundctl policy hash-token` prints it")) {
           subscriber.token_hashes.push_back(*ParseTokenHash(hash));
         }
+      } else if (name == "service_accounts") {
+        subscriber.service_accounts =
+            ReadList(there, member, IsServiceAccount,
+                     "must be `namespace/name` of a Kubernetes service account, such as payments/books");
       } else if (name == "events") {
         ReadEvents(there, member, subscriber.events);
       } else if (name == "description") {
         if (!member.is(JsonKind::kString)) Add(there, "must be a string");
       } else {
         AddUnknown(there,
-                   "description, certificates, token_hashes, events, personal_data, administer, commit_for_others, "
-                   "look_up_by_refund");
+                   "description, certificates, token_hashes, service_accounts, events, personal_data, administer, "
+                   "commit_for_others, look_up_by_refund");
       }
     }
   }

@@ -19,7 +19,11 @@ std::string KnownBy(const SubscriberPolicy& subscriber) {
     ways.push_back(absl::StrCat("a client certificate with the name ", absl::StrJoin(subscriber.certificates, " or ")));
   }
   if (!subscriber.token_hashes.empty()) ways.push_back(Counted(subscriber.token_hashes.size(), "bearer token"));
-  if (ways.empty()) return "nobody can be it: it has neither certificates nor token_hashes";
+  if (!subscriber.service_accounts.empty()) {
+    ways.push_back(
+        absl::StrCat("a token of the Kubernetes service account ", absl::StrJoin(subscriber.service_accounts, " or ")));
+  }
+  if (ways.empty()) return "nobody can be it: it has neither certificates nor token_hashes nor service_accounts";
   return absl::StrCat("is known by ", absl::StrJoin(ways, ", or by "));
 }
 
@@ -34,7 +38,8 @@ bool SharesIdentity(const SubscriberPolicy& a, const SubscriberPolicy& b) {
     return std::any_of(some.begin(), some.end(),
                        [&](const auto& one) { return std::find(others.begin(), others.end(), one) != others.end(); });
   };
-  return shares(a.certificates, b.certificates) || shares(a.token_hashes, b.token_hashes);
+  return shares(a.certificates, b.certificates) || shares(a.token_hashes, b.token_hashes) ||
+         shares(a.service_accounts, b.service_accounts);
 }
 
 }  // namespace

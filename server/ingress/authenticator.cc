@@ -2,12 +2,16 @@
 
 #include <openssl/crypto.h>
 
+#include <memory>
 #include <string>
+#include <utility>
 
+#include "absl/cleanup/cleanup.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "server/ingress/hmac_sha256.h"
+#include "server/ops/secret_text.h"
 
 namespace refund_relay {
 namespace {
@@ -61,6 +65,7 @@ AuthenticationClaim ReadBasic(const RequestHead& head) {
   const absl::string_view encoded =
       absl::StripLeadingAsciiWhitespace(absl::string_view(value.data(), value.size()).substr(kBasicScheme.size()));
   std::string pair;
+  const absl::Cleanup wipe = [&pair] { Wipe(pair); };
   if (!absl::Base64Unescape(encoded, &pair) || pair.find(':') == std::string::npos) {
     return IllFormed(AuthenticationMethod::kBasic, kWanted);
   }
@@ -116,10 +121,11 @@ Authentication VerifyAuthenticationClaim(const AuthenticationClaim& claim, std::
     found.key = key;
   };
   if (claim.method == AuthenticationMethod::kSignature) {
-    HmacSha256& hmac = HmacSha256::OfThisThread(credentials);
-    for (size_t i = 0; i < hmac.size(); ++i) {
-      if (EqualInConstantTime(hmac.Compute(i, body), claim.code)) match(credentials.secrets[i].key);
+    std::unique_ptr<HmacSha256> hmac = credentials.hmacs.Take(credentials.secrets);
+    for (size_t i = 0; i < hmac->size(); ++i) {
+      if (EqualInConstantTime(hmac->Compute(i, body), claim.code)) match(credentials.secrets[i].key);
     }
+    credentials.hmacs.Return(std::move(hmac));
   } else if (claim.method == AuthenticationMethod::kBasic) {
     for (const BasicPair& pair : credentials.basic_pairs) {
       if (EqualInConstantTime(pair.digest, claim.code)) match(pair.key);

@@ -1,20 +1,11 @@
 #include "server/ingress/credential_store.h"
 
-#include <atomic>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "server/ops/logging.h"
 
 namespace refund_relay {
-namespace {
-
-uint64_t NextVersion() {
-  static std::atomic<uint64_t> last = 0;
-  return last.fetch_add(1, std::memory_order_relaxed) + 1;
-}
-
-}  // namespace
 
 CredentialStore::CredentialStore(const std::vector<std::string>& secret_files,
                                  const std::vector<std::string>& basic_files) {
@@ -91,7 +82,6 @@ std::shared_ptr<const Credentials> CredentialStore::Snapshot() const {
 
 void CredentialStore::Publish() {
   auto next = std::make_shared<Credentials>();
-  next->version = NextVersion();
   for (const File& file : files_) {
     next->secrets.insert(next->secrets.end(), file.secrets.begin(), file.secrets.end());
     next->basic_pairs.insert(next->basic_pairs.end(), file.basic_pairs.begin(), file.basic_pairs.end());

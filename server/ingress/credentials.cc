@@ -56,7 +56,7 @@ absl::Status ForEachLine(std::string_view path, std::string_view content, Visit 
 absl::StatusOr<std::vector<WebhookSecret>> ParseSecretFile(std::string_view path, std::string_view content) {
   std::vector<WebhookSecret> secrets;
   const absl::Status status = ForEachLine(path, content, [&](std::string key, std::string_view line, size_t) {
-    secrets.push_back({std::move(key), std::string(line)});
+    secrets.push_back({std::move(key), SecretText(line)});
     return absl::OkStatus();
   });
   if (!status.ok()) return status;

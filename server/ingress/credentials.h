@@ -2,12 +2,13 @@
 #ifndef REFUND_RELAY_SERVER_INGRESS_CREDENTIALS_H_
 #define REFUND_RELAY_SERVER_INGRESS_CREDENTIALS_H_
 
-#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "server/ingress/hmac_sha256.h"
+#include "server/ops/secret_text.h"
 #include "server/translate/sha256.h"
 
 namespace refund_relay {
@@ -15,7 +16,7 @@ namespace refund_relay {
 // Names of keys are `<file base name>:<line>`: they may stand in logs and metrics.
 struct WebhookSecret {
   std::string key;
-  std::string secret;
+  SecretText secret;
 };
 
 // A `user:password` pair, kept only as its SHA-256: two digests compare in constant time whatever the lengths were.
@@ -24,10 +25,10 @@ struct BasicPair {
   Sha256Digest digest;
 };
 
-// An immutable snapshot; what changes is which one is current.
+// An immutable snapshot; what changes is which one is current. Secrets are wiped with the last one that has them.
 struct Credentials {
-  uint64_t version = 0;  // unique in the process: names the snapshot
   std::vector<WebhookSecret> secrets;
+  HmacPool hmacs;  // of `secrets`
   std::vector<BasicPair> basic_pairs;
 };
 

@@ -5,7 +5,9 @@
 
 #include <cstdio>
 #include <cstdlib>
-#include <optional>
+#include <utility>
+
+#include "server/ingress/credentials.h"
 
 namespace refund_relay {
 namespace {
@@ -17,19 +19,6 @@ namespace {
 
 }  // namespace
 
-HmacSha256& HmacSha256::OfThisThread(const Credentials& credentials) {
-  struct Cache {
-    uint64_t version = 0;
-    std::optional<HmacSha256> hmac;
-  };
-  thread_local Cache cache;
-  if (!cache.hmac.has_value() || cache.version != credentials.version) {
-    cache.hmac.emplace(credentials.secrets);
-    cache.version = credentials.version;
-  }
-  return *cache.hmac;
-}
-
 HmacSha256::HmacSha256(const std::vector<WebhookSecret>& secrets) {
   EVP_MAC* const mac = EVP_MAC_fetch(nullptr, "HMAC", nullptr);
   char digest[] = "SHA256";
@@ -37,8 +26,9 @@ HmacSha256::HmacSha256(const std::vector<WebhookSecret>& secrets) {
                                OSSL_PARAM_construct_end()};
   for (const WebhookSecret& secret : secrets) {
     std::unique_ptr<EVP_MAC_CTX, FreeContext> context(mac == nullptr ? nullptr : EVP_MAC_CTX_new(mac));
-    const auto* key = reinterpret_cast<const unsigned char*>(secret.secret.data());
-    if (context == nullptr || EVP_MAC_init(context.get(), key, secret.secret.size(), params) != 1) Fail();
+    const std::string_view text = secret.secret.view();
+    const auto* key = reinterpret_cast<const unsigned char*>(text.data());
+    if (context == nullptr || EVP_MAC_init(context.get(), key, text.size(), params) != 1) Fail();
     contexts_.push_back(std::move(context));
   }
   EVP_MAC_free(mac);
@@ -54,6 +44,23 @@ Sha256Digest HmacSha256::Compute(size_t index, std::string_view bytes) {
     Fail();
   }
   return code;
+}
+
+std::unique_ptr<HmacSha256> HmacPool::Take(const std::vector<WebhookSecret>& secrets) const {
+  {
+    absl::MutexLock lock(&mutex_);
+    if (!free_.empty()) {
+      std::unique_ptr<HmacSha256> hmac = std::move(free_.back());
+      free_.pop_back();
+      return hmac;
+    }
+  }
+  return std::make_unique<HmacSha256>(secrets);
+}
+
+void HmacPool::Return(std::unique_ptr<HmacSha256> hmac) const {
+  absl::MutexLock lock(&mutex_);
+  free_.push_back(std::move(hmac));
 }
 
 }  // namespace refund_relay

@@ -4,24 +4,23 @@
 
 #include <openssl/evp.h>
 
-#include <cstdint>
 #include <memory>
 #include <string_view>
 #include <vector>
 
-#include "server/ingress/credentials.h"
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+#include "server/translate/sha256.h"
 
 namespace refund_relay {
 
-// One keyed OpenSSL context per secret, reused: 905 ns for a webhook where HMAC() takes 2115. Not thread-safe: one
-// instance a thread, see `OfThisThread`. Ends the process if OpenSSL offers no HMAC-SHA256: no webhook could be
-// authentic then, and the sender would be told that it is its fault.
+struct WebhookSecret;
+
+// One keyed OpenSSL context per secret, reused: 905 ns for a webhook where HMAC() takes 2115. Not thread-safe. OpenSSL
+// wipes the contexts when they go. Ends the process if OpenSSL offers no HMAC-SHA256: no webhook could be authentic
+// then, and the sender would be told that it is its fault.
 class HmacSha256 {
  public:
-  // The calling thread's instance for `credentials`; made anew when their version differs from the last call's, which
-  // also forgets the old secrets.
-  static HmacSha256& OfThisThread(const Credentials& credentials);
-
   explicit HmacSha256(const std::vector<WebhookSecret>& secrets);
 
   size_t size() const { return contexts_.size(); }
@@ -33,6 +32,19 @@ class HmacSha256 {
     void operator()(EVP_MAC_CTX* context) const { EVP_MAC_CTX_free(context); }
   };
   std::vector<std::unique_ptr<EVP_MAC_CTX, FreeContext>> contexts_;
+};
+
+// Instances for one set of secrets, as many as threads have used at once. They live as long as the pool, so that
+// secrets that were rotated out are in no thread's keeping. Thread-safe.
+class HmacPool {
+ public:
+  // An instance for the caller alone, until it is returned; made of `secrets`, always the same, if none is free.
+  std::unique_ptr<HmacSha256> Take(const std::vector<WebhookSecret>& secrets) const ABSL_LOCKS_EXCLUDED(mutex_);
+  void Return(std::unique_ptr<HmacSha256> hmac) const ABSL_LOCKS_EXCLUDED(mutex_);
+
+ private:
+  mutable absl::Mutex mutex_;
+  mutable std::vector<std::unique_ptr<HmacSha256>> free_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace refund_relay

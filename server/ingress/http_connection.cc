@@ -21,8 +21,9 @@ constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 
 }  // namespace
 
-HttpConnection::HttpConnection(IoThread& thread, TcpSocket socket)
+HttpConnection::HttpConnection(IoThread& thread, TcpSocket socket, const PeerAddress& peer)
     : thread_(thread),
+      peer_(peer),
       options_(thread.shared().options),
       tls_(options_.tls == nullptr ? nullptr : options_.tls->Snapshot()),
       stream_(std::move(socket), tls_ == nullptr ? nullptr : tls_->context.get()),
@@ -37,12 +38,14 @@ void HttpConnection::Start() {
     return Read();
   }
   Enter(Phase::kHandshake, options_.request_timeout);
-  stream_.Handshake([self = shared_from_this()](const error_code& ec) { self->FinishHandshake(ec); });
+  stream_.Handshake([this](HandshakeQueue::Step step) { thread_.QueueHandshakeStep(peer_, std::move(step)); },
+                    [self = shared_from_this()](const error_code& ec) { self->FinishHandshake(ec); });
 }
 
 void HttpConnection::FinishHandshake(const error_code& ec) {
   if (phase_ == Phase::kClosed) return;
   if (ec) return Close();
+  thread_.shared().handler.CountHandshake(true);
   // The deadline stays: from accept to the first byte of a request.
   phase_ = Phase::kIdle;
   if (thread_.shared().draining.load(std::memory_order_relaxed)) return Close();
@@ -90,6 +93,7 @@ void HttpConnection::CloseIfIdle() {
 
 void HttpConnection::Close() {
   if (phase_ == Phase::kClosed) return;
+  if (phase_ == Phase::kHandshake) thread_.shared().handler.CountHandshake(false);
   phase_ = Phase::kClosed;
   stream_.Close();
   thread_.Remove(*this);

@@ -19,7 +19,7 @@ namespace refund_relay {
 // Owned by its IoThread, and by whatever read or write is under way. Everything here happens on that thread.
 class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
  public:
-  HttpConnection(IoThread& thread, TcpSocket socket);
+  HttpConnection(IoThread& thread, TcpSocket socket, const PeerAddress& peer);
 
   void Start();
   // Acts if the phase has taken too long.
@@ -34,6 +34,7 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
 
   // Its place in the thread's list.
   size_t index() const { return index_; }
+  const PeerAddress& peer() const { return peer_; }
   void set_index(size_t index) { index_ = index; }
 
  private:
@@ -65,6 +66,7 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
   void Discard();
 
   IoThread& thread_;
+  const PeerAddress peer_;
   const HttpOptions& options_;
   // What its TLS was made from stays until it goes. Null: plain text.
   const std::shared_ptr<const TlsIdentity> tls_;

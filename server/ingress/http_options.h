@@ -24,6 +24,7 @@ struct HttpOptions {
   int threads = 2;
   const TlsStore* tls = nullptr;                     // loaded; outlives the server. Null: plain text
   size_t max_connections = kMaxHttpConnections;      // further ones get a 503 (not with TLS) and are closed
+  size_t max_connections_per_peer = 0;               // likewise; see PeerQuota
   absl::Duration request_timeout = kRequestTimeout;  // first byte of the head to last byte of the body: 408 beyond;
                                                      // and from accept, over TLS, to that first byte
   absl::Duration idle_timeout = kIdleTimeout;        // between requests: closed beyond

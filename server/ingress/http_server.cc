@@ -21,7 +21,6 @@ using boost::system::error_code;
 constexpr int kListenBacklog = 4096;  // the kernel cuts it to net.core.somaxconn
 // After a failed accept (no file descriptors left, say) the loop rests so long; the peers wait in the backlog.
 constexpr std::chrono::milliseconds kAcceptPause(50);
-constexpr absl::Duration kAcceptWarningInterval = absl::Seconds(10);
 // Before the deadline of a stop, for the answers to what did not finish in time.
 constexpr absl::Duration kLastAnswers = absl::Milliseconds(500);
 
@@ -31,11 +30,14 @@ absl::Status BindError(const ListenAddress& address, const error_code& ec) {
 }
 
 // A word to a connection too many, without waiting for anything.
-void RefuseConnection(TcpSocket& socket) {
+void RefuseConnection(TcpSocket& socket, PeerQuota::Verdict verdict) {
   HttpAnswer answer;
   answer.status = 503;
   answer.content_type = "application/problem+json";
-  answer.body = ProblemJson(503, ReasonPhrase(503), "too many connections; try again");
+  answer.body = ProblemJson(503, ReasonPhrase(503),
+                            verdict == PeerQuota::Verdict::kFullForPeer
+                                ? "too many connections from this address; close some, or try again"
+                                : "too many connections; try again");
   answer.fields = {{"Retry-After", "1"}};
   AnswerFraming framing;
   framing.keep_alive = false;
@@ -118,10 +120,9 @@ void HttpServer::Accept() {
 void HttpServer::FinishAccept(const error_code& ec, IoThread& thread, TcpSocket socket) {
   if (!acceptor_->is_open()) return;
   if (ec && ec != asio::error::connection_aborted && ec != asio::error::interrupted) {
-    if (const absl::Time now = absl::Now(); now - last_accept_warning_ >= kAcceptWarningInterval) {
-      last_accept_warning_ = now;
+    if (const auto left_out = accept_failure_lines_.Admit(absl::Now()); left_out.has_value()) {
       Log(LogLevel::kWarning, "cannot accept HTTP connections for now; raise the limit of open files if it is that",
-          {{"cause", ec.message()}, {"open_connections", open_connections()}});
+          {{"cause", ec.message()}, {"open_connections", open_connections()}, {"lines_left_out", *left_out}});
     }
     accept_pause_->expires_after(kAcceptPause);
     accept_pause_->async_wait([this](const error_code& cancelled) {
@@ -129,18 +130,32 @@ void HttpServer::FinishAccept(const error_code& ec, IoThread& thread, TcpSocket 
     });
     return;
   }
-  if (!ec) {
-    if (shared_.connections.TryAdd()) {
-      error_code ignored;
-      socket.set_option(asio::ip::tcp::no_delay(true), ignored);
-      thread.Adopt(std::move(socket));
-    } else {
-      shared_.handler.CountRefusedConnection();
-      // In plain text only: a TLS client could not read it, and a handshake is what there is no room for.
-      if (shared_.options.tls == nullptr) RefuseConnection(socket);
-    }
-  }
+  if (!ec) Admit(thread, std::move(socket));
   Accept();
+}
+
+void HttpServer::Admit(IoThread& thread, TcpSocket socket) {
+  error_code gone;
+  const asio::ip::tcp::endpoint remote = socket.remote_endpoint(gone);
+  if (gone) return;
+  const PeerAddress peer = PeerAddress::Of(remote.address());
+  const PeerQuota::Verdict verdict = shared_.connections.Take(peer);
+  if (verdict == PeerQuota::Verdict::kTaken) {
+    error_code ignored;
+    socket.set_option(asio::ip::tcp::no_delay(true), ignored);
+    return thread.Adopt(std::move(socket), peer);
+  }
+  shared_.handler.CountRefusedConnection(verdict);
+  if (const auto left_out = refusal_lines_.Admit(absl::Now()); left_out.has_value()) {
+    const bool of_peer = verdict == PeerQuota::Verdict::kFullForPeer;
+    Log(LogLevel::kWarning, "HTTP connection refused: too many are open",
+        {{"peer", peer.ToString()},
+         {"flag", of_peer ? "--max_http_connections_per_peer" : "--max_http_connections"},
+         {"limit", of_peer ? shared_.connections.limit_per_peer() : shared_.connections.limit()},
+         {"refusals_not_logged", *left_out}});
+  }
+  // In plain text only: a TLS client could not read it, and a handshake is what there is no room for.
+  if (shared_.options.tls == nullptr) RefuseConnection(socket, verdict);
 }
 
 }  // namespace refund_relay

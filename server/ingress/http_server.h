@@ -15,6 +15,7 @@
 #include "server/ingress/io_thread.h"
 #include "server/ingress/request_handler.h"
 #include "server/ops/listen_address.h"
+#include "server/ops/log_limiter.h"
 
 namespace refund_relay {
 
@@ -33,7 +34,7 @@ class HttpServer {
   // After Start: the bound port, and the address as a client writes it.
   uint16_t port() const { return endpoint_.port(); }
   std::string address() const { return ListenAddress{endpoint_.address().to_string(), port()}.ToString(); }
-  size_t open_connections() const { return shared_.connections.open(); }
+  size_t open_connections() const { return shared_.connections.taken(); }
 
   // From now on every answer closes its connection, and idle connections are closed; new ones are still accepted.
   void StartDraining();
@@ -47,6 +48,8 @@ class HttpServer {
   void Accept();
   void FinishAccept(const boost::system::error_code& ec, IoThread& thread, TcpSocket socket);
 
+  void Admit(IoThread& thread, TcpSocket socket);
+
   HttpShared shared_;
   std::vector<std::unique_ptr<IoThread>> threads_;
   boost::asio::ip::tcp::endpoint endpoint_;
@@ -56,7 +59,8 @@ class HttpServer {
   std::unique_ptr<boost::asio::ip::tcp::acceptor> acceptor_;
   std::unique_ptr<boost::asio::steady_timer> accept_pause_;
   size_t next_thread_ = 0;
-  absl::Time last_accept_warning_ = absl::InfinitePast();
+  LogLimiter accept_failure_lines_{1, absl::Seconds(10)};
+  LogLimiter refusal_lines_{1, absl::Seconds(10)};
 };
 
 }  // namespace refund_relay

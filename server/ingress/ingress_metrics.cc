@@ -27,12 +27,21 @@ IngressMetrics::IngressMetrics(prometheus::Registry& registry)
                        .Name("refund_relay_http_connections")
                        .Help("Open HTTP connections of the ingress.")
                        .Register(registry)
-                       .Add({})),
-      refused_connections_(prometheus::BuildCounter()
-                               .Name("refund_relay_http_connections_refused_total")
-                               .Help("HTTP connections refused because there were too many.")
-                               .Register(registry)
-                               .Add({})) {
+                       .Add({})) {
+  auto& refused = prometheus::BuildCounter()
+                      .Name("refund_relay_http_connections_refused_total")
+                      .Help(
+                          "HTTP connections refused because too many were open, in all (total) or of one address "
+                          "(peer).")
+                      .Register(registry);
+  refused_connections_[0] = &refused.Add({{"reason", RefusalReason(PeerQuota::Verdict::kFull)}});
+  refused_connections_[1] = &refused.Add({{"reason", RefusalReason(PeerQuota::Verdict::kFullForPeer)}});
+  auto& handshakes = prometheus::BuildCounter()
+                         .Name("refund_relay_http_tls_handshakes_total")
+                         .Help("TLS handshakes of the ingress that came off, or ended before that.")
+                         .Register(registry);
+  handshakes_[0] = &handshakes.Add({{"result", "failed"}});
+  handshakes_[1] = &handshakes.Add({{"result", "completed"}});
   auto& counts = prometheus::BuildCounter()
                      .Name("refund_relay_webhooks_total")
                      .Help("Requests to the ingress by how they ended.")

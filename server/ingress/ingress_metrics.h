@@ -19,6 +19,7 @@
 #include "absl/time/time.h"
 #include "server/ingress/authenticator.h"
 #include "server/ingress/http_status_table.h"
+#include "server/ops/peer_quota.h"
 
 namespace refund_relay {
 
@@ -37,7 +38,10 @@ class IngressMetrics {
   // `field` is a name from the schema, or `other`.
   void CountSchemaDrift(std::string_view field);
   void CountConnection(int change) { connections_.Increment(change); }
-  void CountRefusedConnection() { refused_connections_.Increment(); }
+  void CountRefusedConnection(PeerQuota::Verdict why) {
+    refused_connections_[why == PeerQuota::Verdict::kFullForPeer]->Increment();
+  }
+  void CountHandshake(bool completed) { handshakes_[completed]->Increment(); }
 
  private:
   struct OfResult {
@@ -50,7 +54,8 @@ class IngressMetrics {
   prometheus::Family<prometheus::Counter>& authentication_;
   prometheus::Family<prometheus::Counter>& schema_drift_;
   prometheus::Gauge& connections_;
-  prometheus::Counter& refused_connections_;
+  prometheus::Counter* refused_connections_[2];  // in all, of one peer
+  prometheus::Counter* handshakes_[2];           // failed, completed
 
   // Saves building a label set for every webhook. Bounded by the lines of the credential files.
   absl::Mutex mutex_;

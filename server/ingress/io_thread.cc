@@ -36,13 +36,13 @@ void IoThread::Start() {
   thread_ = std::thread([this] { context_->run(); });
 }
 
-void IoThread::Adopt(TcpSocket socket) {
-  asio::post(*context_, [this, socket = std::move(socket)]() mutable {
+void IoThread::Adopt(TcpSocket socket, const PeerAddress& peer) {
+  asio::post(*context_, [this, socket = std::move(socket), peer]() mutable {
     if (cut_) {
-      shared_.connections.Remove();
+      shared_.connections.GiveBack(peer);
       return;
     }
-    auto connection = std::make_shared<HttpConnection>(*this, std::move(socket));
+    auto connection = std::make_shared<HttpConnection>(*this, std::move(socket), peer);
     connection->set_index(connections_.size());
     connections_.push_back(connection);
     shared_.handler.CountConnection(+1);
@@ -75,6 +75,7 @@ void IoThread::Cut() {
     cut_ = true;
     mailbox_->Close();
     sweep_timer_.cancel();
+    handshakes_.Clear();
     while (!connections_.empty()) {
       const std::shared_ptr<HttpConnection> connection = connections_.back();
       connection->Close();
@@ -93,7 +94,26 @@ void IoThread::Remove(HttpConnection& connection) {
   std::swap(connections_[index], connections_.back());
   connections_.pop_back();
   shared_.handler.CountConnection(-1);
-  shared_.connections.Remove();
+  shared_.connections.GiveBack(connection.peer());
+}
+
+void IoThread::QueueHandshakeStep(const PeerAddress& peer, HandshakeQueue::Step step) {
+  if (cut_) return;
+  handshakes_.Add(peer, std::move(step));
+  if (std::exchange(handshake_posted_, true)) return;
+  asio::post(*context_, [this] { RunHandshakeStep(); });
+}
+
+void IoThread::RunHandshakeStep() {
+  HandshakeQueue::Step step = handshakes_.Next();
+  if (step == nullptr) {
+    handshake_posted_ = false;
+    return;
+  }
+  // The read finds its bytes there and completes, with the expensive part, behind all that is ready now; the next step
+  // comes behind that and behind another look at the sockets.
+  step();
+  asio::post(*context_, [this] { RunHandshakeStep(); });
 }
 
 std::string IoThread::NewRequestId() { return absl::StrFormat("%016x", random_()); }

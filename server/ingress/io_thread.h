@@ -15,10 +15,12 @@
 #include <vector>
 
 #include "server/ingress/answer_mailbox.h"
-#include "server/ingress/connection_count.h"
+#include "server/ingress/handshake_queue.h"
 #include "server/ingress/http_options.h"
 #include "server/ingress/http_stream.h"
 #include "server/ingress/request_handler.h"
+#include "server/ops/peer_address.h"
+#include "server/ops/peer_quota.h"
 
 namespace refund_relay {
 
@@ -26,11 +28,12 @@ class HttpConnection;
 
 // What all I/O threads of one server share. Thread-safe.
 struct HttpShared {
-  HttpShared(const HttpOptions& o, RequestHandler& h) : options(o), handler(h), connections(o.max_connections) {}
+  HttpShared(const HttpOptions& o, RequestHandler& h)
+      : options(o), handler(h), connections(o.max_connections, o.max_connections_per_peer) {}
 
   const HttpOptions options;
   RequestHandler& handler;
-  ConnectionCount connections;
+  PeerQuota connections;
   std::atomic<bool> draining = false;  // every answer closes its connection
 };
 
@@ -44,7 +47,7 @@ class IoThread {
   boost::asio::io_context& context() { return *context_; }
   void Start();
   // Takes over a connection that was counted in shared.connections.
-  void Adopt(TcpSocket socket);
+  void Adopt(TcpSocket socket, const PeerAddress& peer);
   // Closes the connections on which no request is under way.
   void CloseIdle();
   // Gives an answer to every request that is still under way.
@@ -57,11 +60,14 @@ class IoThread {
   HttpShared& shared() { return shared_; }
   const std::shared_ptr<AnswerMailbox>& mailbox() { return mailbox_; }
   void Remove(HttpConnection& connection);
+  // `step` is called when it is its turn, not before this has returned.
+  void QueueHandshakeStep(const PeerAddress& peer, HandshakeQueue::Step step);
   std::string NewRequestId();
   // The Date field's value, made anew once a second.
   std::string_view Date();
 
  private:
+  void RunHandshakeStep();
   void ArmSweep();
   void Sweep();
   void DeliverLetters();
@@ -77,6 +83,8 @@ class IoThread {
   boost::asio::steady_timer sweep_timer_;
   bool sweeping_ = false;
   bool cut_ = false;
+  HandshakeQueue handshakes_;
+  bool handshake_posted_ = false;  // RunHandshakeStep is on its way
   std::vector<std::shared_ptr<HttpConnection>> connections_;
   std::vector<AnswerMailbox::Letter> letters_;
   std::mt19937_64 random_;

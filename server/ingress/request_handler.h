@@ -10,6 +10,7 @@
 #include "server/ingress/answer_mailbox.h"
 #include "server/ingress/http_answer.h"
 #include "server/ingress/request_head.h"
+#include "server/ops/peer_quota.h"
 
 namespace refund_relay {
 
@@ -45,7 +46,9 @@ class RequestHandler {
   // A connection was opened (+1) or closed (-1).
   virtual void CountConnection(int change) = 0;
   // One more connection was refused, because there are too many.
-  virtual void CountRefusedConnection() = 0;
+  virtual void CountRefusedConnection(PeerQuota::Verdict why) = 0;
+  // A TLS handshake came off, or its connection ended before: garbage, a time-out, a peer that left.
+  virtual void CountHandshake(bool completed) = 0;
 };
 
 }  // namespace refund_relay

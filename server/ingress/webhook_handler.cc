@@ -16,6 +16,25 @@
 namespace refund_relay {
 namespace {
 
+// Whether anybody can cause this result.
+bool IsBeforeAuthentication(WebhookResult result) {
+  switch (result) {
+    case WebhookResult::kBadRequest:
+    case WebhookResult::kHeadTooLarge:
+    case WebhookResult::kNotFound:
+    case WebhookResult::kMethodNotAllowed:
+    case WebhookResult::kLengthRequired:
+    case WebhookResult::kUnsupportedType:
+    case WebhookResult::kExpectationFailed:
+    case WebhookResult::kTooLarge:
+    case WebhookResult::kUnauthenticated:
+    case WebhookResult::kTooSlow:
+      return true;
+    default:
+      return false;
+  }
+}
+
 std::string_view Std(absl::string_view text) { return {text.data(), text.size()}; }
 
 }  // namespace
@@ -194,6 +213,11 @@ class WebhookHandler::Exchange final : public RequestExchange {
     if (!refusal.quarantine_id.empty()) fields.emplace_back("quarantine_id", refusal.quarantine_id);
     fields.emplace_back("detail", refusal.cause.empty() ? refusal.detail : std::string_view(refusal.cause));
     fields.emplace_back("duration_ms", absl::ToDoubleMilliseconds(duration));
+    if (IsBeforeAuthentication(result)) {
+      const std::optional<uint64_t> left_out = handler_.stranger_lines_.Admit(handler_.parts_.clock.Now());
+      if (!left_out.has_value()) return answer;
+      if (*left_out > 0) fields.emplace_back("refusals_not_logged", *left_out);
+    }
     const bool is_ours = row.status >= 500 || !refusal.quarantine_id.empty();
     Log(is_ours ? LogLevel::kWarning : LogLevel::kInfo, "webhook", fields);
     return answer;

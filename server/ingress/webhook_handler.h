@@ -12,6 +12,7 @@
 #include "server/ingress/rate_limit.h"
 #include "server/ingress/request_handler.h"
 #include "server/ops/clock.h"
+#include "server/ops/log_limiter.h"
 #include "server/stream/publisher.h"
 #include "server/translate/webhook_parser.h"
 
@@ -21,7 +22,7 @@ namespace refund_relay {
 //
 // Never answers 2xx before the log has called back with a stored or a duplicate event, and never 4xx for a fault of
 // ours. Logs one line per request, with its id, result, event id and sequence; never a body, a secret or a header's
-// value.
+// value. Of requests that were refused before their sender was known, at most kMostStrangerLines a second.
 class WebhookHandler : public RequestHandler {
  public:
   struct Options {
@@ -40,7 +41,8 @@ class WebhookHandler : public RequestHandler {
 
   std::unique_ptr<RequestExchange> NewExchange() override;
   void CountConnection(int change) override { parts_.metrics.CountConnection(change); }
-  void CountRefusedConnection() override { parts_.metrics.CountRefusedConnection(); }
+  void CountRefusedConnection(PeerQuota::Verdict why) override { parts_.metrics.CountRefusedConnection(why); }
+  void CountHandshake(bool completed) override { parts_.metrics.CountHandshake(completed); }
 
   // From now on authentic webhooks are answered 503. Those that were handed to the publisher are still answered.
   void StartDraining() { draining_.store(true, std::memory_order_relaxed); }
@@ -48,11 +50,14 @@ class WebhookHandler : public RequestHandler {
  private:
   class Exchange;
 
+  static constexpr int kMostStrangerLines = 50;
+
   const Options options_;
   const Parts parts_;
   const ParseFunction parse_;
   RateLimit rate_limit_;
   std::atomic<bool> draining_ = false;
+  LogLimiter stranger_lines_{kMostStrangerLines, absl::Seconds(1)};
 };
 
 }  // namespace refund_relay

@@ -11,7 +11,9 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "server/ops/admin_connection.h"
+#include "server/ops/log_limiter.h"
 #include "server/ops/logging.h"
 
 namespace refund_relay {
@@ -72,7 +74,10 @@ class AdminServer::Impl {
         Accept();
         return;
       }
-      Log(LogLevel::kWarning, "the admin port cannot accept a connection", {{"reason", error.message()}});
+      if (const auto left_out = failure_lines_.Admit(absl::Now()); left_out.has_value()) {
+        Log(LogLevel::kWarning, "the admin port cannot accept a connection",
+            {{"reason", error.message()}, {"lines_left_out", *left_out}});
+      }
       pause_.expires_after(kAcceptPause);
       pause_.async_wait([this](boost::system::error_code cancelled) {
         if (!cancelled) Accept();
@@ -103,6 +108,7 @@ class AdminServer::Impl {
   std::map<uint64_t, std::weak_ptr<AdminConnection>> connections_;
   uint64_t accepted_ = 0;
   bool stopping_ = false;
+  LogLimiter failure_lines_{1, absl::Seconds(10)};
   asio::io_context context_{1};
   tcp::acceptor acceptor_{context_};
   asio::steady_timer pause_{context_};

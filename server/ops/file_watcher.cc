@@ -1,9 +1,11 @@
 #include "server/ops/file_watcher.h"
 
 #include <fcntl.h>
+#include <openssl/sha.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <system_error>
 #include <utility>
@@ -11,6 +13,7 @@
 #include "absl/cleanup/cleanup.h"
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "server/ops/secret_text.h"
 
 namespace refund_relay {
 namespace {
@@ -29,8 +32,17 @@ absl::Status ReadError(const std::string& path, int error) {
   }
 }
 
-bool Same(const FileChangeDetector::Content& a, const FileChangeDetector::Content& b) {
-  return a.ok() && b.ok() ? *a == *b : a.status() == b.status();
+bool Same(const FileState& a, const FileState& b) { return a.ok() && b.ok() ? *a == *b : a.status() == b.status(); }
+
+// Room for `bytes` and always on the heap. What moves to a larger place is wiped where it was.
+void Reserve(std::string& content, size_t bytes) {
+  constexpr size_t kLeast = 64;  // more than a string holds inside itself
+  if (content.capacity() >= std::max(bytes, kLeast)) return;
+  std::string larger;
+  larger.reserve(std::max(bytes, kLeast));
+  larger = content;
+  content.swap(larger);
+  Wipe(larger);
 }
 
 }  // namespace
@@ -45,38 +57,54 @@ absl::StatusOr<std::string> ReadFile(const std::string& path, size_t max_bytes) 
   if (!S_ISREG(about.st_mode)) {
     return absl::InvalidArgumentError(absl::StrCat("cannot read ", path, ": it is not a regular file"));
   }
+  constexpr size_t kStep = 4096;
   std::string content;
-  char buffer[4096];
+  // What the file says of its size is a hint: those in /proc say 0.
+  Reserve(content, std::min(static_cast<size_t>(about.st_size), max_bytes) + kStep);
+  size_t size = 0;
   while (true) {
-    const ssize_t got = read(file, buffer, sizeof(buffer));
-    if (got == 0) return content;
-    if (got < 0) {
-      if (errno == EINTR) continue;
-      return ReadError(path, errno);
+    Reserve(content, size + kStep);
+    content.resize(size + kStep);
+    const ssize_t got = read(file, content.data() + size, kStep);
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) {
+      const int error = errno;
+      content.resize(size);
+      if (got == 0) return content;
+      Wipe(content);
+      return ReadError(path, error);
     }
-    content.append(buffer, static_cast<size_t>(got));
-    if (content.size() > max_bytes) {
+    size += static_cast<size_t>(got);
+    if (size > max_bytes) {
+      Wipe(content);
       return absl::ResourceExhaustedError(
           absl::StrCat("cannot read ", path, ": it is larger than ", max_bytes, " bytes; is it the right file?"));
     }
   }
 }
 
-std::optional<FileChangeDetector::Content> FileChangeDetector::Check(Content read) {
-  if (Same(read, known_)) {
-    unsettled_.reset();
-    return std::nullopt;
-  }
-  if (unsettled_.has_value() && Same(read, *unsettled_)) return CheckOnDemand(std::move(read));
-  unsettled_ = std::move(read);
-  return std::nullopt;
+FileState StateOf(const absl::StatusOr<std::string>& content) {
+  if (!content.ok()) return content.status();
+  std::array<unsigned char, SHA256_DIGEST_LENGTH> digest;
+  SHA256(reinterpret_cast<const unsigned char*>(content->data()), content->size(), digest.data());
+  return digest;
 }
 
-std::optional<FileChangeDetector::Content> FileChangeDetector::CheckOnDemand(Content read) {
+bool FileChangeDetector::Check(const FileState& read) {
+  if (Same(read, known_)) {
+    unsettled_.reset();
+    return false;
+  }
+  if (unsettled_.has_value() && Same(read, *unsettled_)) return CheckOnDemand(read);
+  unsettled_ = read;
+  return false;
+}
+
+bool FileChangeDetector::CheckOnDemand(const FileState& read) {
   unsettled_.reset();
-  if (Same(read, known_)) return std::nullopt;
-  known_ = std::move(read);
-  return known_;
+  if (Same(read, known_)) return false;
+  known_ = read;
+  return true;
 }
 
 FileWatcher::FileWatcher(absl::Duration interval) : interval_(interval), thread_([this] { Run(); }) {}
@@ -90,7 +118,7 @@ FileWatcher::~FileWatcher() {
   thread_.join();
 }
 
-void FileWatcher::Watch(std::string path, absl::StatusOr<std::string> known, Changed changed) {
+void FileWatcher::Watch(std::string path, FileState known, Changed changed) {
   auto watched =
       std::make_shared<Watched>(Watched{std::move(path), std::move(changed), FileChangeDetector(std::move(known))});
   absl::MutexLock lock(&mutex_);
@@ -131,9 +159,10 @@ void FileWatcher::Run() {
       on_demand = requested_ != done_;
     }
     for (const auto& file : files) {
-      auto read = ReadFile(file->path);
-      auto change = on_demand ? file->detector.CheckOnDemand(std::move(read)) : file->detector.Check(std::move(read));
-      if (change.has_value()) file->changed(*std::move(change));
+      absl::StatusOr<std::string> read = ReadFile(file->path);
+      const FileState state = StateOf(read);
+      if (on_demand ? file->detector.CheckOnDemand(state) : file->detector.Check(state)) file->changed(read);
+      if (read.ok()) Wipe(*read);
     }
     absl::MutexLock lock(&mutex_);
     done_ = requested;

@@ -2,6 +2,7 @@
 #ifndef REFUND_RELAY_SERVER_OPS_FILE_WATCHER_H_
 #define REFUND_RELAY_SERVER_OPS_FILE_WATCHER_H_
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -9,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -25,25 +27,29 @@ inline constexpr size_t kMaxWatchedFileBytes = 1 << 20;
 // Reads a regular file, following symbolic links. Blocks on storage. Errors name the path:
 // - NOT_FOUND, PERMISSION_DENIED, or UNAVAILABLE for any other failure to read;
 // - INVALID_ARGUMENT: a folder, device or pipe; RESOURCE_EXHAUSTED: larger than `max_bytes`.
+//
+// Leaves no copy of what it read but the one that it returns, which lies on the heap: the caller can `Wipe` it.
 absl::StatusOr<std::string> ReadFile(const std::string& path, size_t max_bytes = kMaxWatchedFileBytes);
+
+// What is remembered of a file's content: its SHA-256, because files hold secrets; or why it cannot be read.
+using FileState = absl::StatusOr<std::array<unsigned char, 32>>;
+FileState StateOf(const absl::StatusOr<std::string>& content);
 
 // Decides which reads of one file are a change worth telling. Not thread-safe.
 class FileChangeDetector {
  public:
-  using Content = absl::StatusOr<std::string>;
+  explicit FileChangeDetector(FileState known) : known_(std::move(known)) {}
 
-  explicit FileChangeDetector(Content known) : known_(std::move(known)) {}
+  // Whether what a regular check read is a change to tell. It is once it was read twice in a row: the first read may
+  // have met a writer at half its work.
+  bool Check(const FileState& read);
 
-  // Takes what a regular check read. A change is told once it was read twice in a row: the first read may have met a
-  // writer at half its work.
-  std::optional<Content> Check(Content read);
-
-  // Takes what was read on demand: the caller says that the file is ready, so a change is told at once.
-  std::optional<Content> CheckOnDemand(Content read);
+  // The same of what was read on demand: the caller says that the file is ready, so a change is told at once.
+  bool CheckOnDemand(const FileState& read);
 
  private:
-  Content known_;
-  std::optional<Content> unsettled_;  // differs from `known_`, seen once
+  FileState known_;
+  std::optional<FileState> unsettled_;  // differs from `known_`, seen once
 };
 
 // Reads each watched file every `interval` on a thread of its own and compares contents. It polls, because events of
@@ -55,8 +61,8 @@ class FileChangeDetector {
 class FileWatcher {
  public:
   // The file's new content, or why it can no longer be read (told once per reason). Called on the watcher's thread, one
-  // at a time; may block, must not call `CheckNow`.
-  using Changed = std::function<void(absl::StatusOr<std::string>)>;
+  // at a time; may block, must not call `CheckNow`. The content is wiped after the call.
+  using Changed = std::function<void(const absl::StatusOr<std::string>&)>;
 
   explicit FileWatcher(absl::Duration interval = absl::Seconds(1));
   ~FileWatcher();
@@ -65,7 +71,10 @@ class FileWatcher {
 
   // Watches `path` for as long as the watcher lives. `known` is what the caller read there and uses: whatever differs
   // from it, also if it changed before this call, is told.
-  void Watch(std::string path, absl::StatusOr<std::string> known, Changed changed);
+  void Watch(std::string path, FileState known, Changed changed);
+  void Watch(std::string path, const absl::StatusOr<std::string>& known, Changed changed) {
+    Watch(std::move(path), StateOf(known), std::move(changed));
+  }
 
   // Checks every file soon and tells changes at once, settled or not. Does not wait: fit for a signal thread.
   void RequestCheck();

@@ -63,6 +63,17 @@ absl::Status PortError(const ListenAddress& address, std::string_view what, int 
   return PortError(address, absl::StrCat(std::string(what), ": ", std::generic_category().message(error)));
 }
 
+// Gives the unconnected `socket` a port of its own; 0 with errno set if there is none.
+uint16_t BindToFreePort(int socket, sa_family_t family) {
+  SocketAddress any;
+  any.storage.ss_family = family;  // all zeroes otherwise: any address, any port
+  any.size = family == AF_INET ? sizeof(sockaddr_in) : sizeof(sockaddr_in6);
+  auto* const bound = reinterpret_cast<sockaddr*>(&any.storage);
+  if (bind(socket, bound, any.size) != 0 || getsockname(socket, bound, &any.size) != 0) return 0;
+  return ntohs(family == AF_INET ? reinterpret_cast<sockaddr_in*>(bound)->sin_port
+                                 : reinterpret_cast<sockaddr_in6*>(bound)->sin6_port);
+}
+
 // What a TLS client sends first.
 std::string ClientHello() {
   SSL_CTX* const context = SSL_CTX_new(TLS_client_method());
@@ -92,12 +103,21 @@ bool Await(int socket, short events, SteadyTime deadline) {  // NOLINT(google-ru
 
 }  // namespace
 
-absl::Status CheckGrpcPort(const ListenAddress& address, absl::Duration timeout, bool tls) {
+absl::Status CheckGrpcPort(const ListenAddress& address, absl::Duration timeout, bool tls,
+                           const std::function<void(uint16_t)>& announce) {
   const auto deadline = std::chrono::steady_clock::now() + absl::ToChronoNanoseconds(timeout);
   const SocketAddress peer = Reachable(address);
   const int connection = socket(peer.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (connection < 0) return PortError(address, "cannot be tried", errno);
-  const absl::Cleanup close_connection = [connection] { close(connection); };
+  const absl::Cleanup close_connection = [connection, &announce] {
+    if (announce) announce(0);
+    close(connection);
+  };
+  if (announce) {
+    const uint16_t source_port = BindToFreePort(connection, peer.storage.ss_family);
+    if (source_port == 0) return PortError(address, "cannot be tried", errno);
+    announce(source_port);
+  }
 
   if (connect(connection, reinterpret_cast<const sockaddr*>(&peer.storage), peer.size) != 0) {
     if (errno != EINPROGRESS) return PortError(address, "takes no connection", errno);
@@ -140,8 +160,9 @@ GrpcLiveness::~GrpcLiveness() {
   thread_.join();
 }
 
-void GrpcLiveness::SetAddress(ListenAddress address, bool tls) {
+void GrpcLiveness::SetAddress(ListenAddress address, bool tls, std::function<void(uint16_t)> announce) {
   absl::MutexLock lock(&mutex_);
+  announce_ = std::move(announce);
   tls_ = tls;
   address_ = std::move(address);
 }
@@ -160,6 +181,7 @@ void GrpcLiveness::Check(Done done) {
 void GrpcLiveness::Run() {
   while (true) {
     std::optional<ListenAddress> address;
+    std::function<void(uint16_t)> announce;
     bool tls = false;
     bool stopping = false;
     {
@@ -167,13 +189,14 @@ void GrpcLiveness::Run() {
       mutex_.Await(absl::Condition(this, &GrpcLiveness::WorkWaits));
       address = address_;
       tls = tls_;
+      announce = announce_;
       stopping = stopping_;
     }
     absl::Status status;
     if (stopping) {
       status = absl::CancelledError("the server is stopping");
     } else if (address.has_value()) {
-      status = CheckGrpcPort(*address, timeout_, tls);
+      status = CheckGrpcPort(*address, timeout_, tls, announce);
     }
     std::vector<Done> answered;
     {

@@ -3,6 +3,7 @@
 #define REFUND_RELAY_SERVER_OPS_GRPC_LIVENESS_H_
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <thread>
@@ -23,7 +24,10 @@ namespace refund_relay {
 // With `tls` it sends a ClientHello instead, and wants the first bytes of a TLS handshake: it needs no certificate.
 //
 // UNAVAILABLE tells what was wrong. A wildcard address is reached through loopback.
-absl::Status CheckGrpcPort(const ListenAddress& address, absl::Duration timeout, bool tls = false);
+//
+// `announce`, if there is one, is told the port that the connection comes from before it is made, and 0 afterwards.
+absl::Status CheckGrpcPort(const ListenAddress& address, absl::Duration timeout, bool tls = false,
+                           const std::function<void(uint16_t source_port)>& announce = nullptr);
 
 // Runs that check on a thread of its own, for `/livez`. Thread-safe, but for the destructor, which joins the thread.
 class GrpcLiveness {
@@ -40,7 +44,9 @@ class GrpcLiveness {
   GrpcLiveness& operator=(const GrpcLiveness&) = delete;
 
   // What to check. Until it is called the server is starting, and every check is OK: a restart would not help.
-  void SetAddress(ListenAddress address, bool tls = false);
+  // `announce` (see CheckGrpcPort) is called on the check's thread.
+  void SetAddress(ListenAddress address, bool tls = false,
+                  std::function<void(uint16_t source_port)> announce = nullptr);
 
   // Calls `done` exactly once, with the result of a check that ends after this call; RESOURCE_EXHAUSTED at once if too
   // many wait. Does not block. `done` runs on the thread of the check or on the caller's and must be quick.
@@ -56,6 +62,7 @@ class GrpcLiveness {
   absl::Mutex mutex_;
   std::optional<ListenAddress> address_ ABSL_GUARDED_BY(mutex_);
   bool tls_ ABSL_GUARDED_BY(mutex_) = false;
+  std::function<void(uint16_t)> announce_ ABSL_GUARDED_BY(mutex_);
   std::vector<Done> waiting_ ABSL_GUARDED_BY(mutex_);  // they share the check that runs
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
 

@@ -11,7 +11,7 @@
 
 namespace refund_relay {
 
-// `Start` and `Stop` belong to one thread; `stop_requested` is thread-safe.
+// `Start` and `Stop` belong to one thread; `Wake` and `stop_requested` are thread-safe.
 class PeriodicThread {
  public:
   PeriodicThread() = default;
@@ -25,6 +25,9 @@ class PeriodicThread {
 
   // Ends the thread: a rest at once, a run when it returns. May be called again, and without Start.
   void Stop();
+
+  // Any thread. Ends the rest under way, or the next one: the next run comes at once.
+  void Wake() { rest_.Cut(); }
 
   // For runs that take long: whether they should end early.
   bool stop_requested() const { return stop_requested_; }

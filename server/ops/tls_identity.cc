@@ -13,6 +13,7 @@
 
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
+#include "server/ops/openssl_free.h"
 #include "server/ops/tls_store.h"
 
 namespace refund_relay {
@@ -23,16 +24,9 @@ namespace ssl = boost::asio::ssl;
 // TLS 1.2; the suites of TLS 1.3 are all of this kind.
 constexpr char kCiphers[] = "ECDHE+AESGCM:ECDHE+CHACHA20";
 
-template <auto kFree>
-struct Free {
-  template <typename T>
-  void operator()(T* object) const {
-    kFree(object);
-  }
-};
-using Certificate = std::unique_ptr<X509, Free<X509_free>>;
-using PrivateKey = std::unique_ptr<EVP_PKEY, Free<EVP_PKEY_free>>;
-using Memory = std::unique_ptr<BIO, Free<BIO_free_all>>;
+using Certificate = std::unique_ptr<X509, OpensslFree<X509_free>>;
+using PrivateKey = std::unique_ptr<EVP_PKEY, OpensslFree<EVP_PKEY_free>>;
+using Memory = std::unique_ptr<BIO, OpensslFree<BIO_free_all>>;
 
 Memory Reader(const std::string& text) { return Memory(BIO_new_mem_buf(text.data(), static_cast<int>(text.size()))); }
 
@@ -96,7 +90,7 @@ absl::StatusOr<TlsIdentity> ParseTlsIdentity(const std::string& cert_pem, const 
   ERR_clear_error();
   TlsIdentity identity;
   identity.cert_pem = cert_pem;
-  identity.key_pem = key_pem;
+  identity.key_pem = SecretText(key_pem);
   identity.client_ca_pem = client_ca_pem;
   auto chain = ReadCertificates(cert_pem, "the certificate");
   if (!chain.ok()) return chain.status();

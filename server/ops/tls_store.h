@@ -14,10 +14,10 @@
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "server/ops/file_watcher.h"
+#include "server/ops/secret_text.h"
 
 namespace refund_relay {
-
-class FileWatcher;
 
 // Where a door's TLS comes from. Without a certificate the door speaks plain text.
 struct TlsFiles {
@@ -28,10 +28,11 @@ struct TlsFiles {
   bool enabled() const { return !cert_file.empty(); }
 };
 
-// A certificate and key that belong together. Never changes.
+// A certificate and key that belong together. Never changes. Its key is wiped with it, as far as it is ours: gRPC and
+// OpenSSL's decoder make copies of their own.
 struct TlsIdentity {
   std::string cert_pem;
-  std::string key_pem;
+  SecretText key_pem;
   std::string client_ca_pem;  // empty: clients need no certificate
   absl::Time cert_expiry = absl::InfiniteFuture();
   absl::Time client_ca_expiry = absl::InfiniteFuture();  // of the first that expires
@@ -60,8 +61,13 @@ class TlsStore {
     std::function<void(const std::string& cert, absl::Time expiry)> expiry;
   };
 
-  // `door` names it in the log, in metrics and in flags: `--<door>_tls_cert_file`.
-  TlsStore(std::string door, TlsFiles files, Report report);
+  using Reader = std::function<absl::StatusOr<std::string>(const std::string& path)>;
+
+  // `door` names it in the log, in metrics and in flags: `--<door>_tls_cert_file`. `read` stands in for ReadFile in
+  // tests.
+  TlsStore(
+      std::string door, TlsFiles files, Report report,
+      Reader read = [](const std::string& path) { return ReadFile(path); });
 
   const TlsFiles& files() const { return files_; }
 
@@ -75,19 +81,32 @@ class TlsStore {
   std::shared_ptr<const TlsIdentity> Snapshot() const ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
-  using Contents = std::map<std::string, absl::StatusOr<std::string>>;  // by path
+  using States = std::map<std::string, FileState>;  // by path
 
+  // What the files hold, wiped with the object.
+  struct Contents {
+    std::map<std::string, absl::StatusOr<std::string>> files;  // by path
+
+    Contents() = default;
+    ~Contents();
+    Contents(Contents&&) = default;
+    Contents& operator=(Contents&&) = delete;
+    States states() const;
+  };
+
+  Contents ReadOnce() const;
   Contents Read() const;
   absl::Status Use(const Contents& contents) ABSL_LOCKS_EXCLUDED(mutex_);
   void Reload() ABSL_LOCKS_EXCLUDED(mutex_);
-  void TellFiles(const Contents& contents) const;
+  void TellFiles(const States& states) const;
   void WarnOfExpiry(const std::string& file, absl::Time expiry) const;
 
   const std::string door_;
   const TlsFiles files_;
   const Report report_;
+  const Reader read_;
 
-  Contents in_use_;  // of the thread that loads: the starting one, after `Watch` the watcher's
+  States in_use_;  // of the thread that loads: the starting one, after `Watch` the watcher's
 
   mutable absl::Mutex mutex_;
   std::shared_ptr<const TlsIdentity> current_ ABSL_GUARDED_BY(mutex_);

@@ -3,6 +3,8 @@
 #include <grpc/grpc_security_constants.h>
 #include <grpcpp/security/auth_context.h>
 
+#include <algorithm>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -46,6 +48,8 @@ const char* MethodLabel(CallerMethod method) {
       return "grpc_token";
     case CallerMethod::kCertificate:
       return "grpc_certificate";
+    case CallerMethod::kServiceAccount:
+      return "grpc_service_account";
   }
   return "grpc_none";
 }
@@ -60,30 +64,41 @@ const char* ResultLabel(CallerResult result) {
       return "ill_formed";
     case CallerResult::kWrong:
       return "wrong";
+    case CallerResult::kUndecided:
+      return "undecided";
   }
   return "wrong";
 }
 
 }  // namespace
 
-AccessControl::AccessControl(prometheus::Registry& registry)
+AccessControl::AccessControl(prometheus::Registry& registry, ServiceAccountVerifier* service_accounts)
     : authentications_(prometheus::BuildCounter()
                            .Name("refund_relay_authentication_total")  // shared with the ingress
                            .Help("Authentications by method, result and what matched: a credential (file:line) or, for "
                                  "gRPC, a subscriber.")
-                           .Register(registry)) {}
+                           .Register(registry)),
+      service_accounts_(service_accounts) {}
 
 absl::Status AccessControl::Update(std::string_view path, std::string_view content) {
   absl::StatusOr<AccessPolicy> read = ReadAccessPolicy(content);
   bool had_any = false;
   if (read.ok()) {
     const size_t subscribers = read->subscribers.size();
+    const bool without_effect =
+        service_accounts_ == nullptr && std::any_of(read->subscribers.begin(), read->subscribers.end(),
+                                                    [](const auto& of) { return !of.service_accounts.empty(); });
     auto next = std::make_shared<const AccessPolicy>(*std::move(read));
     {
       absl::MutexLock lock(&mutex_);
       policy_ = std::move(next);
     }
     Log(LogLevel::kInfo, "access policy read", {{"file", path}, {"subscribers", subscribers}});
+    if (without_effect) {
+      Log(LogLevel::kWarning,
+          "service_accounts in the access policy have no effect without --service_account_issuer and its keys",
+          {{"file", path}});
+    }
     return absl::OkStatus();
   }
   {
@@ -117,7 +132,7 @@ Caller AccessControl::Identify(const grpc::ServerContext& context) {
   for (auto value = begin; value != end; ++value) {
     authorization.emplace_back(value->second.data(), value->second.size());
   }
-  Caller caller(ReadCallerClaim(authorization, NamesOf(context)), std::move(current));
+  Caller caller = Caller::Identify(authorization, NamesOf(context), std::move(current), service_accounts_);
   authentications_
       .Add({{"method", MethodLabel(caller.claim().method)},
             {"key", caller.name().empty() ? "none" : std::string(caller.name())},
@@ -128,25 +143,13 @@ Caller AccessControl::Identify(const grpc::ServerContext& context) {
 
 Caller AccessControl::IdentifyAgain(const Caller& caller) const {
   std::shared_ptr<const AccessPolicy> current = policy();
-  return current == nullptr ? Caller() : Caller(caller.claim(), std::move(current));
+  return current == nullptr ? Caller() : caller.Again(std::move(current), service_accounts_);
 }
 
 void AccessControl::LogRefusal(std::string_view call, const Caller& caller, const std::string& peer,
                                const absl::Status& status) {
-  uint64_t left_out = 0;
-  {
-    absl::MutexLock lock(&mutex_);
-    const absl::Time now = absl::Now();
-    if (now - refusals_since_ >= absl::Seconds(1) || now < refusals_since_) {
-      refusals_since_ = now;
-      refusal_lines_ = 0;
-    }
-    if (++refusal_lines_ > kMostRefusalLines) {
-      ++refusals_left_out_;
-      return;
-    }
-    left_out = std::exchange(refusals_left_out_, 0);
-  }
+  const std::optional<uint64_t> left_out = refusal_lines_.Admit(absl::Now());
+  if (!left_out.has_value()) return;
   // The status's own words may hold what was asked for, which is the caller's: only our reason is told.
   std::string reason;
   std::string right;
@@ -162,7 +165,8 @@ void AccessControl::LogRefusal(std::string_view call, const Caller& caller, cons
        {"method", MethodLabel(caller.claim().method)},
        {"reason", reason},
        {"right", right},
-       {"refusals_not_logged", left_out}});
+       {"cause", caller.claim().service_account.cause},
+       {"refusals_not_logged", *left_out}});
 }
 
 absl::Status CheckAuthentic(const Caller& caller) {
@@ -178,8 +182,19 @@ absl::Status CheckAuthentic(const Caller& caller) {
       return WithReason(
           absl::UnauthenticatedError("the metadata `authorization` must be there once, as `Bearer TOKEN`"),
           "CREDENTIALS_REJECTED");
+    case CallerResult::kUndecided:
+      return WithReason(
+          absl::UnavailableError("the keys to verify this service account's token are not here yet; try again soon"),
+          "TOKEN_KEYS_UNAVAILABLE");
     case CallerResult::kWrong:
       break;
+  }
+  if (caller.claim().method == CallerMethod::kServiceAccount) {
+    const std::string_view cause = caller.claim().service_account.cause;
+    return WithReason(absl::UnauthenticatedError(absl::StrCat(
+                          "the service account's token is not accepted: ",
+                          cause.empty() ? "nobody here has this account; ask the operator" : std::string(cause))),
+                      "CREDENTIALS_REJECTED");
   }
   return WithReason(
       absl::UnauthenticatedError(

@@ -7,8 +7,6 @@
 #include <prometheus/family.h>
 #include <prometheus/registry.h>
 
-#include <cstddef>
-#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -16,9 +14,9 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
-#include "absl/time/time.h"
 #include "server/access/access_policy.h"
 #include "server/access/caller.h"
+#include "server/ops/log_limiter.h"
 
 namespace refund_relay {
 
@@ -29,8 +27,8 @@ namespace refund_relay {
 // for certificates and takes them unverified.
 class AccessControl {
  public:
-  // `registry` must outlive it.
-  explicit AccessControl(prometheus::Registry& registry);
+  // Both must outlive it. Without `service_accounts`, their tokens are unknown ones.
+  explicit AccessControl(prometheus::Registry& registry, ServiceAccountVerifier* service_accounts = nullptr);
 
   // `path` has this content now. Puts the policy in it in force from the next call on; open streams are for
   // GrpcServer::PolicyChanged to look at. INVALID_ARGUMENT names the path and each wrong place; nothing changed then.
@@ -40,27 +38,26 @@ class AccessControl {
 
   // Who makes the call, counted in refund_relay_authentication_total. Its `result` may be other than kAuthentic.
   Caller Identify(const grpc::ServerContext& context) ABSL_LOCKS_EXCLUDED(mutex_);
-  // The same caller under the policy of now; not counted.
+  // The same caller under the policy of now, and with the keys of now; not counted.
   Caller IdentifyAgain(const Caller& caller) const ABSL_LOCKS_EXCLUDED(mutex_);
 
-  // Logs that a call was refused, UNAUTHENTICATED or PERMISSION_DENIED. So that strangers cannot fill the log, at most
+  // Logs that a call was refused because of who makes it. So that strangers cannot fill the log, at most
   // kMostRefusalLines a second; the next line tells how many were left out.
-  void LogRefusal(std::string_view call, const Caller& caller, const std::string& peer, const absl::Status& status)
-      ABSL_LOCKS_EXCLUDED(mutex_);
+  void LogRefusal(std::string_view call, const Caller& caller, const std::string& peer, const absl::Status& status);
   static constexpr int kMostRefusalLines = 10;
 
  private:
   std::shared_ptr<const AccessPolicy> policy() const ABSL_LOCKS_EXCLUDED(mutex_);
 
   prometheus::Family<prometheus::Counter>& authentications_;
+  ServiceAccountVerifier* const service_accounts_;  // null: not configured
   mutable absl::Mutex mutex_;
   std::shared_ptr<const AccessPolicy> policy_ ABSL_GUARDED_BY(mutex_);  // null: none
-  absl::Time refusals_since_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();
-  int refusal_lines_ ABSL_GUARDED_BY(mutex_) = 0;  // in the second that began then
-  uint64_t refusals_left_out_ ABSL_GUARDED_BY(mutex_) = 0;
+  LogLimiter refusal_lines_{kMostRefusalLines, absl::Seconds(1)};
 };
 
-// UNAUTHENTICATED for a caller whose `result` is not kAuthentic, else OK. Tells nothing of the policy.
+// UNAUTHENTICATED for a caller whose `result` is not kAuthentic, else OK; UNAVAILABLE for kUndecided, which is no fault
+// of the caller. Tells nothing of the policy.
 absl::Status CheckAuthentic(const Caller& caller);
 
 }  // namespace refund_relay

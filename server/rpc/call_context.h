@@ -3,7 +3,6 @@
 #define REFUND_RELAY_SERVER_RPC_CALL_CONTEXT_H_
 
 #include <atomic>
-#include <cstddef>
 #include <memory>
 #include <string>
 
@@ -12,7 +11,10 @@
 #include "server/log/position_store.h"
 #include "server/log/quarantine.h"
 #include "server/ops/clock.h"
+#include "server/ops/log_limiter.h"
+#include "server/ops/peer_quota.h"
 #include "server/rpc/access_control.h"
+#include "server/rpc/idle_input.h"
 #include "server/rpc/pending_answers.h"
 #include "server/rpc/rpc_metrics.h"
 #include "server/rpc/stream_registry.h"
@@ -38,11 +40,14 @@ struct CallContext {
   ParseFunction parse;
   std::string server_instance;
   std::string server_version;
-  size_t max_streams;
+  PeerQuota open_streams;
   absl::Duration write_stall_timeout;
   absl::Duration max_stream_age;
-  std::atomic<size_t> open_streams = 0;
   std::atomic<bool> draining = false;
+  // Learns of each call that begins. Set before the first one comes.
+  IdleInput* input = nullptr;
+  // Of streams that were refused for other reasons than their caller's rights.
+  LogLimiter refusal_lines{10, absl::Seconds(1)};
   // Answers that wait for a commit; a stop does not wait longer for them than its deadline.
   std::shared_ptr<PendingAnswers> pending = std::make_shared<PendingAnswers>();
 };

@@ -16,6 +16,7 @@
 #include "absl/synchronization/notification.h"
 #include "server/ops/logging.h"
 #include "server/rpc/event_service.h"
+#include "server/rpc/grpc_acceptor.h"
 #include "server/rpc/queue_thread.h"
 #include "server/rpc/subscribe_call.h"
 #include "server/rpc/tls_credentials.h"
@@ -32,6 +33,8 @@ constexpr absl::Duration kKeepaliveTimeout = absl::Seconds(10);
 constexpr absl::Duration kShortestPingInterval = absl::Seconds(10);
 constexpr int kMaxStreamsPerConnection = 1000;
 constexpr int kMaxRequestBytes = 256 << 10;
+// Of one call, names and values: room for a token of a service account. More is RESOURCE_EXHAUSTED for that call.
+constexpr int kMaxMetadataBytes = 16 << 10;
 constexpr int kMaxGrpcThreads = 64;  // of gRPC's own: health and reflection
 constexpr absl::Duration kShutdownGrace = absl::Milliseconds(200);
 constexpr int kWaitingCallsPerMethod = 4;  // per queue thread
@@ -66,7 +69,7 @@ class GrpcServer::Impl {
                  parts.parse,
                  options.server_instance,
                  options.server_version,
-                 options.max_streams,
+                 PeerQuota(options.max_streams, options.max_streams_per_peer),
                  options.write_stall_timeout,
                  options.max_stream_age},
         unary_methods_(BindUnaryMethods(events_, admin_, context_)) {}
@@ -77,15 +80,21 @@ class GrpcServer::Impl {
     grpc::ServerBuilder builder;
     credentials_ = options.tls == nullptr ? grpc::InsecureServerCredentials()
                                           : MakeTlsCredentials(*options.tls, options.require_client_certificate);
-    builder.AddListeningPort(options.address, credentials_, &port_);
+    auto listening = GrpcAcceptor::Listen(
+        options.address, {options.max_connections, options.max_connections_per_peer, kKeepaliveTimeout},
+        context_.metrics);
+    if (!listening.ok()) return listening.status();
+    acceptor_ = *std::move(listening);
+    context_.input = &acceptor_->input();
+    take_connections_ = builder.experimental().AddExternalConnectionAcceptor(
+        grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD, credentials_);
     builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, Milliseconds(kHandshakeTimeout));
     builder.RegisterService(&events_);
     builder.RegisterService(&admin_);
     builder.SetMaxReceiveMessageSize(kMaxRequestBytes);
     builder.SetMaxSendMessageSize(-1);
     builder.SetResourceQuota(grpc::ResourceQuota("refund-relay").SetMaxThreads(kMaxGrpcThreads));
-    // Two servers on one port would each get half of the subscribers.
-    builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+    builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, kMaxMetadataBytes);
     builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, Milliseconds(kKeepaliveTime));
     builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, Milliseconds(kKeepaliveTimeout));
     builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
@@ -96,7 +105,7 @@ class GrpcServer::Impl {
     std::vector<std::unique_ptr<grpc::ServerCompletionQueue>> queues;
     for (int i = 0; i < std::max(options.threads, 1); ++i) queues.push_back(builder.AddCompletionQueue());
     server_ = builder.BuildAndStart();
-    if (server_ == nullptr || port_ == 0) {
+    if (server_ == nullptr) {
       for (auto& queue : queues) {
         queue->Shutdown();
         void* tag = nullptr;
@@ -104,8 +113,7 @@ class GrpcServer::Impl {
         while (queue->Next(&tag, &ok)) {
         }
       }
-      return absl::UnavailableError(
-          absl::StrCat("cannot listen for gRPC on ", options.address, "; is the address in use (--grpc_address)?"));
+      return absl::InternalError(absl::StrCat("gRPC does not start on ", options.address.ToString()));
     }
     for (auto& queue : queues) {
       threads_.push_back(std::make_unique<QueueThread>(std::move(queue), context_.fan_out));
@@ -119,10 +127,16 @@ class GrpcServer::Impl {
       threads_[i]->Start();
     }
     SetServing(true);
+    acceptor_->Start([this](int socket) {
+      grpc::experimental::ExternalConnectionAcceptor::NewConnectionParameters connection;
+      connection.fd = socket;
+      take_connections_->HandleNewConnection(&connection);
+    });
     return absl::OkStatus();
   }
 
-  int port() const { return port_; }
+  int port() const { return acceptor_->port(); }
+  void ExpectProbe(uint16_t source_port) { acceptor_->ExpectProbe(source_port); }
 
   void Drain(absl::Duration reconnect_after) {
     context_.draining = true;
@@ -145,6 +159,8 @@ class GrpcServer::Impl {
     // and for streams of health and reflection. The grace is for the last trailers to leave.
     for (auto& thread : threads_) thread->AwaitNoActiveCalls(deadline);
     context_.pending->FailAll(DrainingError());
+    // gRPC forgets, and never closes, what it is given after its shutdown.
+    acceptor_->Stop();
     // The queue threads go on meanwhile: Shutdown waits for tags that they must take.
     server_->Shutdown(absl::ToChronoTime(std::min(deadline, absl::Now() + kShutdownGrace)));
     context_.history.Stop();
@@ -164,8 +180,9 @@ class GrpcServer::Impl {
   AdminService admin_;
   CallContext context_;
   const std::vector<std::function<void(QueueThread&)>> unary_methods_;
-  int port_ = 0;
   std::shared_ptr<grpc::ServerCredentials> credentials_;  // gRPC asks it at each handshake
+  std::unique_ptr<GrpcAcceptor> acceptor_;
+  std::unique_ptr<grpc::experimental::ExternalConnectionAcceptor> take_connections_;
   std::unique_ptr<grpc::Server> server_;
   std::vector<std::unique_ptr<QueueThread>> threads_;
   std::vector<std::unique_ptr<SubscribeCall::Registry>> registries_;
@@ -181,6 +198,7 @@ absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(const Options& opt
 }
 
 int GrpcServer::port() const { return impl_->port(); }
+void GrpcServer::ExpectProbe(uint16_t source_port) { impl_->ExpectProbe(source_port); }
 void GrpcServer::Drain(absl::Duration reconnect_after) { impl_->Drain(reconnect_after); }
 void GrpcServer::PolicyChanged() { impl_->PolicyChanged(); }
 void GrpcServer::Stop(absl::Time deadline) { impl_->Stop(deadline); }

@@ -2,12 +2,15 @@
 #ifndef REFUND_RELAY_SERVER_RPC_GRPC_SERVER_H_
 #define REFUND_RELAY_SERVER_RPC_GRPC_SERVER_H_
 
+#include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "server/ops/listen_address.h"
 #include "server/ops/tls_store.h"
 #include "server/rpc/access_control.h"
 #include "server/rpc/call_context.h"
@@ -21,10 +24,13 @@ namespace refund_relay {
 class GrpcServer {
  public:
   struct Options {
-    std::string address = "127.0.0.1:50051";  // port 0 picks a free one
-    int threads = 2;                          // completion queues, each with one thread
+    ListenAddress address{"127.0.0.1", 50051};  // port 0 picks a free one; a wildcard is both families
+    int threads = 2;                            // completion queues, each with one thread
     bool reflection = true;
     size_t max_streams = 10000;
+    size_t max_streams_per_peer = 0;  // see PeerQuota
+    size_t max_connections = 16384;
+    size_t max_connections_per_peer = 0;  // likewise
     absl::Duration write_stall_timeout = absl::Seconds(30);
     absl::Duration max_stream_age = absl::Hours(1);  // infinite = none
     std::string server_instance;
@@ -54,6 +60,10 @@ class GrpcServer {
 
   // The port that it listens on.
   int port() const;
+
+  // The next connection from this port of this machine is the server's own probe, which no limit refuses; 0 = none.
+  // Any thread.
+  void ExpectProbe(uint16_t source_port);
 
   // Health becomes NOT_SERVING, new streams are refused with DRAINING, and each open one is told going_away and ends.
   // Does not wait.

@@ -38,7 +38,41 @@ RpcMetrics::RpcMetrics(prometheus::Registry& registry, const FanOut& fan_out, co
                             .Name("refund_relay_slow_subscribers_total")
                             .Help("Streams ended because the peer stopped reading.")
                             .Register(registry)
-                            .Add({})) {}
+                            .Add({})),
+      refused_streams_(MakeRefusalCounters(registry, "refund_relay_streams_refused_total",
+                                           "Subscribe streams refused because too many were open, in all (total) or "
+                                           "of one address (peer).")),
+      refused_connections_(MakeRefusalCounters(registry, "refund_relay_grpc_connections_refused_total",
+                                               "gRPC connections refused because too many were open, in all (total) "
+                                               "or of one address (peer).")),
+      connections_(prometheus::BuildGauge()
+                       .Name("refund_relay_grpc_connections")
+                       .Help("Open connections of the gRPC port, handshakes included.")
+                       .Register(registry)
+                       .Add({})),
+      opened_connections_(prometheus::BuildCounter()
+                              .Name("refund_relay_grpc_connections_opened_total")
+                              .Help("Connections of the gRPC port that were not refused.")
+                              .Register(registry)
+                              .Add({})),
+      silent_connections_(prometheus::BuildCounter()
+                              .Name("refund_relay_grpc_silent_connections_total")
+                              .Help("Connections of the gRPC port that ended without having sent a byte.")
+                              .Register(registry)
+                              .Add({})),
+      cut_connections_(
+          prometheus::BuildCounter()
+              .Name("refund_relay_grpc_connections_cut_total")
+              .Help("Connections of the gRPC port that were cut because they sent much and called nothing.")
+              .Register(registry)
+              .Add({})) {}
+
+RpcMetrics::RefusalCounters RpcMetrics::MakeRefusalCounters(prometheus::Registry& registry, const char* name,
+                                                            const char* help) {
+  auto& family = prometheus::BuildCounter().Name(name).Help(help).Register(registry);
+  return {family.Add({{"reason", RefusalReason(PeerQuota::Verdict::kFull)}}),
+          family.Add({{"reason", RefusalReason(PeerQuota::Verdict::kFullForPeer)}})};
+}
 
 void RpcMetrics::LogOpened(EventLog& log, HistoryReader& history, PositionStore& positions) {
   absl::MutexLock lock(&mutex_);

@@ -5,6 +5,7 @@
 #include <prometheus/collectable.h>
 #include <prometheus/counter.h>
 #include <prometheus/family.h>
+#include <prometheus/gauge.h>
 #include <prometheus/registry.h>
 
 #include <cstddef>
@@ -21,6 +22,7 @@
 #include "absl/time/time.h"
 #include "server/log/position_store.h"
 #include "server/ops/clock.h"
+#include "server/ops/peer_quota.h"
 #include "server/rpc/stored_times.h"
 #include "server/rpc/stream_registry.h"
 #include "server/stream/fan_out.h"
@@ -45,10 +47,31 @@ class RpcMetrics final : public prometheus::Collectable {
   // Counts events handed to streams of this name. The result lives as long as the metrics.
   prometheus::Counter& DeliveredEvents(const std::string& subscriber_name);
   void SlowSubscriber() { slow_subscribers_.Increment(); }
+  // A stream, a connection too many.
+  void CountRefusedStream(PeerQuota::Verdict why) { Of(refused_streams_, why).Increment(); }
+  void CountRefusedConnection(PeerQuota::Verdict why) { Of(refused_connections_, why).Increment(); }
+  // Connections of the gRPC port were opened (+) or closed (-).
+  void CountConnections(double change) {
+    if (change > 0) opened_connections_.Increment(change);
+    connections_.Increment(change);
+  }
+  // One was cut, because it sent much and called nothing.
+  void CountCutConnection() { cut_connections_.Increment(); }
+  // One ended without having sent a byte.
+  void CountSilentConnection() { silent_connections_.Increment(); }
 
   std::vector<prometheus::MetricFamily> Collect() const override;
 
  private:
+  struct RefusalCounters {
+    prometheus::Counter& total;
+    prometheus::Counter& peer;
+  };
+  static RefusalCounters MakeRefusalCounters(prometheus::Registry& registry, const char* name, const char* help);
+  static prometheus::Counter& Of(RefusalCounters& counters, PeerQuota::Verdict why) {
+    return why == PeerQuota::Verdict::kFullForPeer ? counters.peer : counters.total;
+  }
+
   // What a scrape tells of one label.
   struct Subscriber {
     size_t streams = 0;
@@ -69,6 +92,12 @@ class RpcMetrics final : public prometheus::Collectable {
   // Not in the registry, so that a series that a scrape brings up is already in its answer.
   mutable prometheus::Family<prometheus::Counter> delivered_;
   prometheus::Counter& slow_subscribers_;
+  RefusalCounters refused_streams_;
+  RefusalCounters refused_connections_;
+  prometheus::Gauge& connections_;
+  prometheus::Counter& opened_connections_;
+  prometheus::Counter& silent_connections_;
+  prometheus::Counter& cut_connections_;
   mutable absl::Mutex mutex_;
   mutable std::set<std::string> labels_ ABSL_GUARDED_BY(mutex_);
   // What knows about the log, once it is open. All are set once, so they may be used without the lock.

@@ -20,6 +20,8 @@ namespace v1 = refundrelay::v1;
 
 // A stream that reaches its age may come back at once: other streams go at other times.
 constexpr absl::Duration kReconnectAfterAge = absl::ZeroDuration();
+// A stream under a token that expires later still ends then: a longer one would overflow the clock.
+constexpr absl::Duration kLongestTokenStream = absl::Hours(24 * 365);
 // So may one whose rights changed: it learns at once what it may see now.
 constexpr absl::Duration kReconnectAfterPolicy = absl::ZeroDuration();
 
@@ -33,6 +35,17 @@ void ToProto(absl::Duration duration, google::protobuf::Duration* proto) {
 std::string ReasonText(const absl::Status& status) {
   const auto reason = ReasonOf(status);
   return reason.has_value() ? reason->reason() : status.ToString();
+}
+
+absl::Status StreamLimitError(const PeerQuota& quota, PeerQuota::Verdict verdict, const PeerAddress& peer) {
+  const std::string message =
+      verdict == PeerQuota::Verdict::kFullForPeer
+          ? absl::StrCat("your address, ", peer.ToString(), ", has ", quota.limit_per_peer(),
+                         " open streams, the limit of one (--max_streams_per_peer); close some, or have it raised if "
+                         "a proxy stands between")
+          : absl::StrCat("the server has ", quota.limit(),
+                         " open streams, its limit (--max_streams); try again later or elsewhere");
+  return WithReason(absl::ResourceExhaustedError(message), "SUBSCRIBER_LIMIT");
 }
 
 }  // namespace
@@ -68,7 +81,7 @@ SubscribeCall::~SubscribeCall() {
   thread_.ClearDeadline(this);
   if (open_) {
     registry_.Remove(this);
-    context_.open_streams.fetch_sub(1, std::memory_order_relaxed);
+    context_.open_streams.GiveBack(peer_address_);
   }
   if (record_ != nullptr) {
     context_.streams.Close(*record_);
@@ -102,6 +115,7 @@ void SubscribeCall::OnRequested(bool ok) {
   thread_.CallMatched();
   Request(service_, context_, thread_, registry_);
   peer_ = server_context_.peer();
+  context_.input->CallBegan(peer_);
   last_sent_ = std::chrono::steady_clock::now();
   if (const absl::Status status = Open(); !status.ok()) Refuse(status);
 }
@@ -123,12 +137,10 @@ absl::Status SubscribeCall::Open() {
   if (!checked.ok()) return checked.status();
   if (absl::Status allowed = NarrowSubscribe(caller_, *checked); !allowed.ok()) return allowed;
   request_ = *std::move(checked);
-  if (context_.open_streams.fetch_add(1, std::memory_order_relaxed) >= context_.max_streams) {
-    context_.open_streams.fetch_sub(1, std::memory_order_relaxed);
-    return WithReason(absl::ResourceExhaustedError(
-                          absl::StrCat("the server has ", context_.max_streams,
-                                       " open streams, its limit (--max_streams); try again later or elsewhere")),
-                      "SUBSCRIBER_LIMIT");
+  peer_address_ = PeerAddress::OfGrpcPeer(peer_);
+  if (const auto verdict = context_.open_streams.Take(peer_address_); verdict != PeerQuota::Verdict::kTaken) {
+    context_.metrics.CountRefusedStream(verdict);
+    return StreamLimitError(context_.open_streams, verdict, peer_address_);
   }
   open_ = true;
   registry_.Add(this);
@@ -163,14 +175,19 @@ void SubscribeCall::OnResolved(absl::StatusOr<Subscription::Options> options) {
 }
 
 void SubscribeCall::Refuse(const absl::Status& status) {
-  if (absl::IsUnauthenticated(status) || absl::IsPermissionDenied(status)) {
+  if (caller_.result() != CallerResult::kAuthentic || absl::IsPermissionDenied(status)) {
     context_.access.LogRefusal("Subscribe", caller_, peer_, status);
     Finish(status);
     return;
   }
-  // A request that is not well-formed has no name here.
-  Log(LogLevel::kInfo, "subscription refused",
-      {{"subscriber", request_.subscriber_name}, {"peer", peer_}, {"reason", ReasonText(status)}});
+  if (const auto left_out = context_.refusal_lines.Admit(context_.clock.Now()); left_out.has_value()) {
+    // A request that is not well-formed has no name here.
+    Log(LogLevel::kInfo, "subscription refused",
+        {{"subscriber", request_.subscriber_name},
+         {"peer", peer_},
+         {"reason", ReasonText(status)},
+         {"refusals_not_logged", *left_out}});
+  }
   Finish(status);
 }
 
@@ -187,6 +204,13 @@ void SubscribeCall::Start(Subscription::Options options) {
     // Spread, so that streams which began together do not come back together.
     const absl::Duration age = context_.max_stream_age * absl::Uniform(absl::BitGen(), 0.9, 1.1);
     ends_at_ = std::chrono::steady_clock::now() + absl::ToChronoMilliseconds(age);
+  }
+  if (caller_.expires() != absl::InfiniteFuture()) {
+    // The client comes back with the token that its file holds by then.
+    const absl::Duration left =
+        std::clamp(caller_.expires() - context_.clock.Now(), absl::ZeroDuration(), kLongestTokenStream);
+    ends_at_ = std::min(ends_at_, std::chrono::steady_clock::now() +
+                                      absl::ToChronoMilliseconds(left + absl::Milliseconds(1)));  // never before
   }
 
   const LogInfo info = context_.log.Info();

@@ -17,6 +17,7 @@
 #include "absl/status/statusor.h"
 #include "refundrelay/v1/refund_event_service.pb.h"
 #include "server/access/caller.h"
+#include "server/ops/peer_address.h"
 #include "server/rpc/call_context.h"
 #include "server/rpc/event_service.h"
 #include "server/rpc/queue_thread.h"
@@ -120,6 +121,7 @@ class SubscribeCall final : private QueueThread::Waiter, private QueueThread::Ti
 
   bool matched_ = false;  // a peer made this call
   std::string peer_;      // kept, because a call that was cut forgets it
+  PeerAddress peer_address_;
   Caller caller_;
   CheckedSubscribe request_;
   std::optional<Subscription> subscription_;

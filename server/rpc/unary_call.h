@@ -13,6 +13,7 @@
 #include "absl/functional/any_invocable.h"
 #include "absl/status/statusor.h"
 #include "server/rpc/access_control.h"
+#include "server/rpc/call_context.h"
 #include "server/rpc/queue_thread.h"
 #include "server/rpc/status_table.h"
 
@@ -33,6 +34,7 @@ struct UnaryMethod {
   absl::AnyInvocable<void(const Request& request, const Caller& caller, Answer answer) const> handle;
   // Tells who calls, and logs refusals under `name`.
   AccessControl* access = nullptr;
+  CallContext* context = nullptr;
   std::string_view name;
 };
 
@@ -61,6 +63,7 @@ class UnaryCall final : private QueueThread::Tag {
     thread_.CallMatched();
     WaitForNext(method_, thread_);
     answered_ = true;
+    method_.context->input->CallBegan(context_.peer());
     caller_ = method_.access->Identify(context_);
     if (absl::Status known = CheckAuthentic(caller_); !known.ok()) {
       Answer(std::move(known));
@@ -70,7 +73,7 @@ class UnaryCall final : private QueueThread::Tag {
   }
 
   void Answer(absl::StatusOr<Response> response) {
-    if (absl::IsUnauthenticated(response.status()) || absl::IsPermissionDenied(response.status())) {
+    if (caller_.result() != CallerResult::kAuthentic || absl::IsPermissionDenied(response.status())) {
       method_.access->LogRefusal(method_.name, caller_, context_.peer(), response.status());
     }
     handed_back_.store(true, std::memory_order_release);

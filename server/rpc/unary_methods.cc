@@ -33,6 +33,7 @@ std::function<void(QueueThread&)> Bind(CallContext& context, std::string_view na
                                        Handler handler) {
   auto method = std::make_shared<UnaryMethod<Request, Response>>();
   method->access = &context.access;
+  method->context = &context;
   method->name = name;
   method->request = [&service, request](grpc::ServerContext* server_context, Request* message,
                                         grpc::ServerAsyncResponseWriter<Response>* responder,

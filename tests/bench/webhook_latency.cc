@@ -110,7 +110,7 @@ absl::Status Measure(const Options& options) {
   if (fd < 0) return absl::ErrnoToStatus(errno, "connect to " + options.http_address);
   const timeval patience = absl::ToTimeval(kPatience);
   setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-  WebhookRequests requests(options.http_address, "/webhooks/refund", *secret);
+  WebhookRequests requests(options.http_address, "/webhooks/refund", secret->view());
   HttpAnswers answers;
   Latencies sync, answer, delivery;
   const absl::Duration pause = absl::Milliseconds(options.pause_ms);

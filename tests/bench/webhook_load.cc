@@ -178,7 +178,7 @@ int Main(int argc, char** argv) {
     std::fprintf(stderr, "%s\n", secret.status().ToString().c_str());
     return 2;
   }
-  Load load(options, *secret);
+  Load load(options, std::string(secret->view()));
   if (!load.Connect()) return 2;
   load.Run();
   return load.Report() ? 0 : 1;

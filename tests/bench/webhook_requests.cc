@@ -8,6 +8,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/time/clock.h"
 #include "client/refundctl/webhook_sample.h"
+#include "server/ingress/credentials.h"
 
 namespace refund_relay::bench {
 namespace {
@@ -27,7 +28,7 @@ std::string Compact(std::string_view json) {
 }  // namespace
 
 WebhookRequests::WebhookRequests(std::string_view host, std::string_view path, std::string_view secret)
-    : hmac_({{.key = "bench", .secret = std::string(secret)}}), process_(std::random_device()()) {
+    : hmac_({{.key = "bench", .secret = SecretText(secret)}}), process_(std::random_device()()) {
   const std::string id(kIdBytes, '0');
   const std::string body = Compact(MakeUnique(*WebhookSample("pass"), id, absl::Now()));
   request_ = absl::StrCat("POST ", std::string(path), " HTTP/1.1\r\nHost: ", std::string(host),

@@ -33,6 +33,7 @@ constexpr char kBooks[] = "token-of-books";
 constexpr char kPasses[] = "token-of-passes";
 constexpr char kOperator[] = "token-of-operator";
 constexpr char kNothing[] = "token-of-nothing";
+constexpr char kDesk[] = "token-of-desk";
 constexpr char kPhone[] = "9598598585";  // in each test event
 
 std::string Name(const std::string& name, const std::string& token, const std::string& rights) {
@@ -45,7 +46,12 @@ std::string Policy() {
                       Name("passes", kPasses, R"("events":{"types":["pass"]})"), ",",
                       Name("operator", kOperator,
                            R"("events":"all","administer":true,"commit_for_others":true,"look_up_by_refund":true)"),
-                      ",", Name("nothing", kNothing, ""), "}}");
+                      ",", Name("nothing", kNothing, ""), ",",
+                      // Two names of one caller: all events, and passes by refund.
+                      Name("desk-all", kDesk, R"("events":"all","personal_data":true)"), ",",
+                      Name("desk-refunds", kDesk, R"("events":{"types":["pass"]},"look_up_by_refund":true)"), ",",
+                      // A place that somebody has not filled in.
+                      R"("blank":{"token_hashes":["sha256:)", std::string(64, '0'), R"("],"events":"all"})", "}}");
 }
 
 class AccessControlTest : public testing::Test {
@@ -218,6 +224,41 @@ TEST_F(AccessControlTest, ListsAreNarrowedStrippedAndByRefundOnlyWithTheRight) {
   EXPECT_EQ(Call(*events_, &Events::ListEvents, by_refund, kBooks).right(), "look_up_by_refund");
   EXPECT_EQ(Call(*events_, &Events::ListEvents, v1::ListEventsRequest(), kNothing).right(), "events");
   EXPECT_TRUE(Call(*events_, &Events::GetLogInfo, v1::GetLogInfoRequest(), kNothing).status.ok());
+}
+
+TEST_F(AccessControlTest, ByRefundOnlyNamesWithThatRightCount) {
+  const auto by_refund = [&](int number) {
+    v1::ListEventsRequest request;
+    request.set_refund_id(MakeNewEvent(number).refund_id);
+    return Call(*events_, &Events::ListEvents, request, kDesk).response;
+  };
+  ASSERT_EQ(by_refund(1).deliveries_size(), 1);
+  EXPECT_THAT(by_refund(1).SerializeAsString(), Not(HasSubstr(kPhone))) << "the right of the other name";
+  EXPECT_EQ(by_refund(2).deliveries_size(), 0);
+  const auto all = Call(*events_, &Events::ListEvents, v1::ListEventsRequest(), kDesk).response;
+  EXPECT_EQ(all.deliveries_size(), 3);
+  EXPECT_THAT(all.SerializeAsString(), HasSubstr(kPhone));
+}
+
+TEST_F(AccessControlTest, AuthorizationTwiceIsNoAuthorization) {
+  const auto call = [&](const std::vector<std::string>& values) {
+    grpc::ClientContext context;
+    for (const std::string& value : values) context.AddMetadata("authorization", value);
+    v1::GetLogInfoResponse response;
+    return events_->GetLogInfo(&context, v1::GetLogInfoRequest(), &response);
+  };
+  const std::string good = absl::StrCat("Bearer ", kBooks);
+  EXPECT_TRUE(call({good}).ok());
+  for (const std::vector<std::string>& values :
+       {std::vector{good, good}, {good, "Bearer other"}, {"Basic abc", good}}) {
+    EXPECT_EQ(call(values).error_code(), StatusCode::UNAUTHENTICATED) << values[1];
+    EXPECT_EQ(ErrorInfoIn(call(values)).reason(), "CREDENTIALS_REJECTED");
+  }
+}
+
+TEST_F(AccessControlTest, AnIllFormedTokenIsNobodyAlsoWhereAHashIsBlank) {
+  EXPECT_EQ(Call(*events_, &Events::GetLogInfo, v1::GetLogInfoRequest(), "two words").status.error_code(),
+            StatusCode::UNAUTHENTICATED);
 }
 
 TEST_F(AccessControlTest, PositionsAreForTheirOwnerOrWithTheRight) {

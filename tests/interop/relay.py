@@ -51,6 +51,7 @@ class Relay:
         self.folder = tempfile.mkdtemp(prefix="refund-relay-interop-")
         self.flags = list(flags)
         self.environment = environment or {}
+        self.stdout = subprocess.DEVNULL
         self.process = None
         self.lines = []
         self._ready = None
@@ -121,7 +122,7 @@ class Relay:
             *self.flags,
         ]
         self.process = subprocess.Popen(
-            command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL,
+            command, stderr=subprocess.PIPE, stdout=self.stdout, stdin=subprocess.DEVNULL,
             env={**_environment(), **self.environment},
         )
         self._reader = threading.Thread(target=self._read_lines, args=(self.process.stderr,), daemon=True)

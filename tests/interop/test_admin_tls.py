@@ -50,6 +50,13 @@ class AdminTlsTest(unittest.TestCase):
             self.assertEqual(200, self.get(path)[0], path)
         self.assertIn('refund_relay_certificate_expiry_timestamp_seconds{cert="admin"} ', self.get("/metrics")[1])
 
+    def test_renegotiation_is_refused(self):
+        # A line with R alone asks s_client to renegotiate.
+        _, printed = s_client(self.relay.address("admin"), "-tls1_2", ca_file=self.authority.cert_file, stdin="R\n")
+        self.assertIn("RENEGOTIATING", printed)
+        self.assertIn("no renegotiation", printed)
+        self.assertEqual(200, self.get("/livez")[0])
+
     def test_the_end_of_an_answer_is_told_by_close_notify(self):
         secured = self.connect()
         secured.sendall(b"GET /livez HTTP/1.1\r\nHost: relay\r\n\r\n")

@@ -141,6 +141,8 @@ class HttpTlsTest(unittest.TestCase):
         kept = [self.connect(relay) for _ in range(2)]
         with self.assertRaises((ssl.SSLError, ConnectionError)):
             self.connect(relay)
+        with socket.create_connection(relay.address("http"), DEADLINE) as plain, contextlib.suppress(ConnectionResetError):
+            self.assertEqual(b"", plain.recv(1))  # nor an answer in plain text
         kept[0].close()
         kept[1].sendall(raw_http.webhook_request(b"{}"))
         with kept[1].makefile("rb") as stream:

@@ -22,6 +22,7 @@ FULL = {
             "description": "books the refunds",
             "certificates": ["dns:books.internal", "uri:spiffe://example.org/ns/books/sa/books"],
             "token_hashes": ["sha256:" + HEX],
+            "service_accounts": ["payments/books"],
             "events": {"types": ["pass", "subscription"], "names": ["refunded.bundle"]},
             "personal_data": False,
         },
@@ -155,6 +156,11 @@ class PolicySchemaTest(unittest.TestCase):
         bad = [one(certificates=[text]) for text in
                ("a.b", "dns:", "dns:A", "dns:*.a", "dns:a b", "DNS:a", "uri:", "uri:a", "uri::b", "uri:a:", "uri:A:b",
                 "uri:1a:b", "uri:a:b c", "email:a@b", "cn:books", "dns:a\n", "dns:" + "a" * 2045)]
+        good += [one(service_accounts=[text]) for text in
+                 ("a/b", "0/9", "a-b/c.d-e", "a" * 63 + "/" + "b" * 253, "default/default")]
+        bad += [one(service_accounts=[text]) for text in
+                ("a", "a/", "/a", "a/b/c", "A/b", "a/B", "a.b/c", "-a/b", "a-/b", "a/-b", "a/b.", "a:b", "a/b\n", "*/a",
+                 "system:serviceaccount:a:b", "a" * 64 + "/b", "a/" + "b" * 254)]
         bad += [one(events={"names": [text]}) for text in
                 ("refunded.", "refunded", "bought.pass", "refunded.a b", "refunded.*", "xrefunded.a", "refunded.a\n",
                  "refunded." + "a" * 120)]

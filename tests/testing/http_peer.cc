@@ -37,6 +37,22 @@ HttpPeer::HttpPeer(uint16_t port, bool ipv6) : fd_(socket(ipv6 ? AF_INET6 : AF_I
   if (result != 0) close(std::exchange(fd_, -1));
 }
 
+HttpPeer::HttpPeer(uint16_t port, const char* source) : fd_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+  if (fd_ < 0) return;
+  const timeval patience{kPatienceSeconds, 0};
+  setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+  sockaddr_in from{};
+  from.sin_family = AF_INET;
+  inet_pton(AF_INET, source, &from.sin_addr);
+  sockaddr_in to = from;
+  to.sin_port = htons(port);
+  to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  if (bind(fd_, reinterpret_cast<const sockaddr*>(&from), sizeof(from)) != 0 ||
+      connect(fd_, reinterpret_cast<const sockaddr*>(&to), sizeof(to)) != 0) {
+    close(std::exchange(fd_, -1));
+  }
+}
+
 HttpPeer::~HttpPeer() {
   if (fd_ >= 0) close(fd_);
 }

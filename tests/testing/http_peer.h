@@ -31,6 +31,8 @@ class HttpPeer {
 
   // Connects to 127.0.0.1 (or ::1); check connected().
   explicit HttpPeer(uint16_t port, bool ipv6 = false);
+  // Likewise, from this loopback address, such as 127.0.0.2.
+  HttpPeer(uint16_t port, const char* source);
   ~HttpPeer();
   HttpPeer(HttpPeer&& other) noexcept : fd_(std::exchange(other.fd_, -1)), input_(std::move(other.input_)) {}
   HttpPeer(const HttpPeer&) = delete;

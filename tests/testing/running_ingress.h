@@ -60,6 +60,7 @@ class RunningIngress {
   ~RunningIngress();
 
   HttpPeer Connect() { return HttpPeer(ingress_->port()); }
+  HttpPeer ConnectFrom(const char* source) { return HttpPeer(ingress_->port(), source); }
   // One request on a connection of its own.
   HttpReply Exchange(std::string_view request) { return Connect().Exchange(request); }
   // The sample of a counter or gauge, such as `refund_relay_webhooks_total` with {"result", "accepted"}; -1 if absent.

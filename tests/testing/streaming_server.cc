@@ -33,7 +33,7 @@ StreamingServer::StreamingServer(Options options)
     : storage_(OrInMemory(std::move(options.storage))),
       fan_out_(options.fan_out),
       metrics_(registry_, fan_out_, streams_, Clock::System()),
-      access_(registry_),
+      access_(registry_, options.service_accounts),
       history_(*storage_.log, options.history_threads) {
   if (!options.access_policy.empty()) {
     const absl::Status status = access_.Update("policy.json", options.access_policy);
@@ -42,7 +42,7 @@ StreamingServer::StreamingServer(Options options)
   for (NewEvent& event : options.stored) AppendOrFail(*storage_.log, std::move(event));
   fan_out_.Start(*storage_.log);
   metrics_.LogOpened(*storage_.log, history_, *storage_.positions);
-  options.grpc.address = "127.0.0.1:0";
+  options.grpc.address = {"127.0.0.1", 0};
   options.grpc.server_instance = "test-instance";
   options.grpc.server_version = "test-version";
   auto server =

@@ -33,6 +33,7 @@ class StreamingServer {
     std::optional<Storage> storage = std::nullopt;  // in memory if unset
     ParseFunction parse = ParseWebhook;
     std::string access_policy = {};     // JSON; everyone may do everything if it is empty
+    ServiceAccountVerifier* service_accounts = nullptr;
     std::vector<NewEvent> stored = {};  // appended before the server starts, so that they are history
   };
 

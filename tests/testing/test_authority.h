@@ -26,6 +26,9 @@ class TestAuthority {
   // `alternative_names` as OpenSSL's configuration has them, such as `DNS:a.internal,URI:spiffe://org/a`; may be empty.
   TestCertificate Issue(const std::string& common_name, const std::string& alternative_names);
 
+  // From now on, certificates are valid for so many seconds instead of an hour.
+  void set_validity(long seconds) { validity_seconds_ = seconds; }
+
  private:
   struct Free {
     void operator()(EVP_PKEY* key) const { EVP_PKEY_free(key); }
@@ -38,6 +41,7 @@ class TestAuthority {
   Certificate Make(EVP_PKEY& key, const std::string& common_name, const std::string& alternative_names, bool of_ca);
 
   int serial_ = 0;
+  long validity_seconds_ = 3600;
   Key key_;
   Certificate issuer_;
   TestCertificate own_;

@@ -88,6 +88,85 @@ INSTANTIATE_TEST_SUITE_P(
                      CallerResult::kAuthentic,
                      "ledger"}));
 
+// Says the same of every token.
+class FixedVerifier final : public ServiceAccountVerifier {
+ public:
+  explicit FixedVerifier(ServiceAccountClaim claim) : claim_(std::move(claim)) {}
+  ServiceAccountClaim Verify(std::string_view token, const Sha256Digest& hash) override {
+    ++asked_;
+    EXPECT_EQ(hash, Sha256({token}));
+    return claim_;
+  }
+  bool Trusts(const ServiceAccountClaim&) const override { return trusts_; }
+
+  ServiceAccountClaim claim_;
+  bool trusts_ = true;
+  int asked_ = 0;
+};
+
+class ServiceAccountCallerTest : public testing::Test {
+ protected:
+  ServiceAccountCallerTest() {
+    SubscriberPolicy books = Subscriber("books", {"by.its.hash"}, {"dns:books.internal"});
+    books.service_accounts = {"payments/other", "payments/books"};
+    policy_ = Policy({books, Subscriber("ledger", {"other"}, {})});
+    verifier_.claim_.verdict = ServiceAccountClaim::Verdict::kVerified;
+    verifier_.claim_.account = "payments/books";
+    verifier_.claim_.expires = absl::FromUnixSeconds(1000);
+  }
+
+  Caller Identify(const std::string& token, const CertificateNames& certificate = {}) {
+    const std::string value = absl::StrCat("Bearer ", token);
+    return Caller::Identify({std::string_view(value)}, certificate, policy_, &verifier_);
+  }
+
+  std::shared_ptr<const AccessPolicy> policy_;
+  FixedVerifier verifier_{ServiceAccountClaim()};
+};
+
+TEST_F(ServiceAccountCallerTest, AVerifiedAccountHasTheNamesThatNameIt) {
+  const Caller caller = Identify("a.b.c");
+  EXPECT_EQ(caller.result(), CallerResult::kAuthentic);
+  EXPECT_EQ(caller.name(), "books");
+  EXPECT_EQ(caller.claim().method, CallerMethod::kServiceAccount);
+  EXPECT_EQ(caller.expires(), absl::FromUnixSeconds(1000));
+  verifier_.claim_.account = "payments/book";
+  EXPECT_EQ(Identify("a.b.c").result(), CallerResult::kWrong);
+}
+
+TEST_F(ServiceAccountCallerTest, OneThatIsNotVerifiedIsNobodyWhateverElseItSays) {
+  verifier_.claim_.verdict = ServiceAccountClaim::Verdict::kRefused;
+  EXPECT_EQ(Identify("a.b.c").result(), CallerResult::kWrong);
+  EXPECT_EQ(Identify("a.b.c", {true, {"books.internal"}, {}}).result(), CallerResult::kWrong) << "a good certificate";
+  verifier_.claim_.verdict = ServiceAccountClaim::Verdict::kUndecided;
+  EXPECT_EQ(Identify("a.b.c").result(), CallerResult::kUndecided);
+  EXPECT_EQ(Identify("a.b.c").name(), "");
+  EXPECT_EQ(Identify("a.b.c").RightsAs("books"), std::nullopt);
+}
+
+TEST_F(ServiceAccountCallerTest, OnlyAnUnknownTokenOfThatFormIsVerified) {
+  EXPECT_EQ(Identify("by.its.hash").claim().method, CallerMethod::kToken);
+  EXPECT_EQ(Identify("by.its.hash").expires(), absl::InfiniteFuture());
+  EXPECT_EQ(Identify("unknown").result(), CallerResult::kWrong);
+  EXPECT_EQ(Identify("un.known").result(), CallerResult::kWrong);
+  EXPECT_EQ(Identify("a.b.c.d").result(), CallerResult::kWrong);
+  EXPECT_EQ(Identify("a.b c").result(), CallerResult::kIllFormed);
+  EXPECT_EQ(Identify(std::string(kLongestTokenBytes, 'a') + ".b.c").result(), CallerResult::kIllFormed);
+  EXPECT_EQ(Caller::Identify({}, {}, policy_, &verifier_).result(), CallerResult::kAbsent);
+  EXPECT_EQ(Caller::Identify({}, {true, {"books.internal"}, {}}, policy_, &verifier_).name(), "books");
+  EXPECT_EQ(verifier_.asked_, 0);
+  EXPECT_EQ(Caller::Identify({"Bearer a.b.c"}, {}, policy_, nullptr).result(), CallerResult::kWrong);
+}
+
+TEST_F(ServiceAccountCallerTest, IsLookedUpAgainWithoutItsToken) {
+  const Caller caller = Identify("a.b.c");
+  EXPECT_EQ(caller.Again(policy_, &verifier_).name(), "books");
+  EXPECT_EQ(caller.Again(TwoNames(), &verifier_).result(), CallerResult::kWrong);
+  verifier_.trusts_ = false;
+  EXPECT_EQ(caller.Again(policy_, &verifier_).result(), CallerResult::kWrong);
+  EXPECT_EQ(verifier_.asked_, 1);
+}
+
 TEST(CallerTest, ATokenIsNotKept) {
   const CallerClaim claim = TokenClaim("old");
   EXPECT_EQ(claim.token_hash, Sha256({"old"}));

@@ -11,6 +11,7 @@ inline constexpr char kFullPolicy[] = R"({
     "books": {
       "description": "books the refunds",
       "certificates": ["dns:books.internal", "uri:spiffe://example.org/ns/books/sa/books"],
+      "service_accounts": ["payments/books"],
       "token_hashes": ["sha256:7b1ea639ff9f0df0165e33185d6705646e3b92fb37632879ef202a70bfb5c4fa"],
       "events": {"types": ["pass", "subscription"], "names": ["refunded.bundle"]},
       "personal_data": false

@@ -2,6 +2,7 @@
 #include "server/access/policy_reader.h"
 
 #include <string>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
@@ -25,6 +26,7 @@ TEST(PolicyReaderTest, ReadsEveryMember) {
   EXPECT_EQ(books.name, "books");
   EXPECT_THAT(books.certificates, ElementsAre("dns:books.internal", "uri:spiffe://example.org/ns/books/sa/books"));
   EXPECT_THAT(books.token_hashes, ElementsAre(Sha256({"token-of-the-books-1234567"})));
+  EXPECT_THAT(books.service_accounts, ElementsAre("payments/books"));
   EXPECT_EQ(books.events, (EventRights{false, {"refunded.bundle", "refunded.pass", "refunded.subscription"}, false}));
   EXPECT_FALSE(books.administer || books.commit_for_others || books.look_up_by_refund);
   SubscriberPolicy gone;
@@ -62,6 +64,27 @@ TEST(PolicyReaderTest, EveryWrongPlaceIsNamedAndNoValueRepeated) {
                     HasSubstr("/subscribers/books/personal_dta: there is no such member; known are description,"),
                     HasSubstr("/subscribers/Not a name: a subscriber's name has 1 to 63"),
                     HasSubstr("/subscribers/Not a name/administer: must be true or false"), Not(HasSubstr("SECRET"))));
+}
+
+TEST(PolicyReaderTest, EachShapeThatIsNotInTheFormIsRefused) {
+  std::string many;
+  for (int i = 0; i < 65; ++i) absl::StrAppend(&many, i > 0 ? "," : "", "\"refunded.n", i, "\"");
+  const std::pair<std::string, std::string> cases[] = {
+      {"{}", "the whole: must have the member `subscribers`"},
+      {R"({"subscribers":{},"subscriber":{}})", "/subscriber: there is no such member"},
+      {R"({"subscribers":{"b":{"events":{}}}})", "/subscribers/b/events: must be \"all\", or an object"},
+      {R"({"subscribers":{"b":{"events":"some"}}})", "/subscribers/b/events: must be \"all\", or an object"},
+      {R"({"subscribers":{"b":{"events":{"type":["pass"]}}}})", "/subscribers/b/events/type: there is no such member"},
+      {R"({"subscribers":{"b":{"events":{"types":[]}}}})", "/subscribers/b/events/types: must be a list of 1 to 64"},
+      {absl::StrCat(R"({"subscribers":{"b":{"events":{"names":[)", many, "]}}}}"), "must be a list of 1 to 64 strings"},
+      {R"({"subscribers":{"b":{"events":{"names":["paid.pass"]}}}})", "/names/0: must be an event name: `refunded.`"},
+      {R"({"subscribers":{"b":{"certificates":["dns:*.a.org"]}}})", "/certificates/0: must be `dns:` and a lower-case"},
+      {R"({"subscribers":{"b":{"certificates":["dns:a","dns:a"]}}})", "/certificates/1: stands in the list twice"}};
+  for (const auto& [json, expected] : cases) {
+    const auto policy = ReadAccessPolicy(json);
+    EXPECT_TRUE(absl::IsInvalidArgument(policy.status())) << json.substr(0, 80);
+    EXPECT_THAT(std::string(policy.status().message()), HasSubstr(expected));
+  }
 }
 
 TEST(PolicyReaderTest, AtMostTwentyWrongPlacesAreNamed) {

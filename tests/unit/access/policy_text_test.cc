@@ -21,7 +21,8 @@ TEST(PolicyTextTest, TellsWhatIsGrantedAndWhatIsNot) {
   EXPECT_THAT(
       DescribeSubscriber(*policy, policy->subscribers[0]),
       ElementsAre("is known by a client certificate with the name dns:books.internal or "
-                  "uri:spiffe://example.org/ns/books/sa/books, or by 1 bearer token",
+                  "uri:spiffe://example.org/ns/books/sa/books, or by 1 bearer token, or by a token of the Kubernetes "
+                  "service account payments/books",
                   "sees the events refunded.bundle, refunded.pass, refunded.subscription and no others",
                   "does not see personal data: user, client_info, extra_fields and webhook_sha256 are withheld",
                   "subscribes, commits and gets positions under its own name", "may not look events up by refund",
@@ -43,6 +44,11 @@ TEST(PolicyTextTest, TellsWhatIsProbablyNotMeant) {
   EXPECT_THAT(of_a, Contains(HasSubstr("sees no event")));
   EXPECT_THAT(of_a, Not(Contains(HasSubstr("shares"))));
   EXPECT_THAT(DescribeSubscriber(*policy, policy->subscribers[1]), Contains(HasSubstr("shares an identity with c:")));
+  const auto accounts =
+      ReadAccessPolicy(R"({"subscribers":{"a":{"service_accounts":["x/y"]},"b":{"service_accounts":["x/z","x/y"]}}})");
+  ASSERT_TRUE(accounts.ok());
+  EXPECT_THAT(DescribeSubscriber(*accounts, accounts->subscribers[0]),
+              Contains(HasSubstr("shares an identity with b:")));
 }
 
 TEST(PolicyTextTest, HoldsNoHash) {

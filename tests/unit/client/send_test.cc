@@ -47,7 +47,7 @@ TEST(WebhookCredentialsTest, TheFirstSecretIsReadAsTheServerReadsIt) {
   std::filesystem::create_directory(folder);
   const std::string file = (folder / "secrets").string();
   std::ofstream(file) << "\n  \n lead ing \t\r\nsecond\n";
-  EXPECT_EQ(ReadFirstSecret(file).value(), " lead ing");
+  EXPECT_EQ(ReadFirstSecret(file).value().view(), " lead ing");
   std::ofstream(file) << "\n \n";
   EXPECT_EQ(ReadFirstSecret(file).status().code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_EQ(ReadFirstSecret((folder / "none").string()).status().code(), absl::StatusCode::kNotFound);

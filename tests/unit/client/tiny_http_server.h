@@ -12,7 +12,7 @@
 #include "boost/asio/read_until.hpp"
 #include "boost/asio/streambuf.hpp"
 #include "boost/asio/write.hpp"
-#include "client/refundctl/http_post.h"
+#include "server/ops/http_client.h"
 
 namespace refund_relay {
 

@@ -17,9 +17,9 @@ TEST(CredentialsTest, OneSecretALineNamedByFileAndLine) {
   ASSERT_TRUE(secrets.ok()) << secrets.status();
   ASSERT_EQ(secrets->size(), 2u);
   EXPECT_EQ((*secrets)[0].key, "hooks:3");
-  EXPECT_EQ((*secrets)[0].secret, "new secret");
+  EXPECT_EQ((*secrets)[0].secret.view(), "new secret");
   EXPECT_EQ((*secrets)[1].key, "hooks:5");
-  EXPECT_EQ((*secrets)[1].secret, "old:secret");
+  EXPECT_EQ((*secrets)[1].secret.view(), "old:secret");
 }
 
 TEST(CredentialsTest, BasicPairsAreKeptAsDigests) {
@@ -58,7 +58,6 @@ TEST(CredentialStoreTest, JoinsFilesInOrderAndSwapsSnapshots) {
   ASSERT_TRUE(store.Update("a", "three\none").ok());
   EXPECT_EQ(before->secrets.size(), 2u) << "a snapshot never changes";
   EXPECT_EQ(store.Snapshot()->secrets.size(), 3u);
-  EXPECT_NE(store.Snapshot()->version, before->version);
 }
 
 TEST(CredentialStoreTest, KeepsTheLastGoodContent) {
@@ -68,7 +67,7 @@ TEST(CredentialStoreTest, KeepsTheLastGoodContent) {
   EXPECT_EQ(store.Update("a", "good\nbad\x02").code(), absl::StatusCode::kInvalidArgument);
   store.ReportUnreadable("a", absl::PermissionDeniedError("a: Permission denied"));
   ASSERT_EQ(store.Snapshot()->secrets.size(), 1u);
-  EXPECT_EQ(store.Snapshot()->secrets[0].secret, "good");
+  EXPECT_EQ(store.Snapshot()->secrets[0].secret.view(), "good");
   EXPECT_TRUE(store.CheckComplete().ok());
 }
 

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,8 @@
 namespace refund_relay::testing {
 namespace {
 
+using ::testing::AllOf;
+using ::testing::Contains;
 using ::testing::HasSubstr;
 
 constexpr absl::Duration kPatience = absl::Seconds(HttpPeer::kPatienceSeconds);
@@ -245,12 +248,49 @@ TEST(HttpServerTest, ConnectionsBeyondTheLimitAreRefusedAndRoomComesBack) {
     EXPECT_EQ(refused.status, 503);
     EXPECT_NE(refused.Field("retry-after"), "");
     EXPECT_TRUE(third.AwaitEnd());
-    EXPECT_EQ(ingress.Metric("refund_relay_http_connections_refused_total"), 1);
+    EXPECT_EQ(ingress.Metric("refund_relay_http_connections_refused_total", "reason", "total"), 1);
     EXPECT_EQ(first.Exchange(SignedRequest(WebhookBody())).status, 200) << "the others are not disturbed";
   }
   const absl::Time give_up = absl::Now() + kPatience;
   while (ingress.ingress().open_connections() > 1 && absl::Now() < give_up) absl::SleepFor(absl::Milliseconds(1));
   EXPECT_EQ(ingress.Exchange(SignedRequest(WebhookBody())).status, 200);
+}
+
+TEST(HttpServerTest, OneAddressCannotTakeAllConnections) {
+  RunningIngress::Settings settings;
+  settings.http.max_connections = 4;
+  settings.http.max_connections_per_peer = 2;
+  RunningIngress ingress(settings);
+  HttpPeer first = ingress.Connect();
+  ASSERT_EQ(first.Exchange(SignedRequest(WebhookBody())).status, 200);
+  HttpPeer second = ingress.Connect();
+  ASSERT_EQ(second.Exchange(SignedRequest(WebhookBody())).status, 200);
+  HttpPeer third = ingress.Connect();
+  const HttpReply refused = third.Read();
+  EXPECT_EQ(refused.status, 503);
+  EXPECT_THAT(refused.body, HasSubstr("from this address"));
+  EXPECT_EQ(ingress.Metric("refund_relay_http_connections_refused_total", "reason", "peer"), 1);
+  EXPECT_EQ(ingress.Metric("refund_relay_http_connections_refused_total", "reason", "total"), 0);
+  EXPECT_EQ(ingress.ConnectFrom("127.0.0.2").Exchange(SignedRequest(WebhookBody())).status, 200);
+  EXPECT_THAT(ingress.log_lines(), Contains(AllOf(HasSubstr("HTTP connection refused"), HasSubstr("127.0.0.1"),
+                                                  HasSubstr("--max_http_connections_per_peer"))));
+}
+
+TEST(HttpServerTest, StrangersDoNotFillTheLog) {
+  RunningIngress ingress;
+  HttpPeer peer = ingress.Connect();
+  const std::string body = WebhookBody();
+  const std::string forged = Request(body, {absl::StrCat("X-Conscent-Signature: ", Sign(body, "guessed"))}).Text();
+  for (int i = 0; i < 1000; ++i) ASSERT_EQ(peer.Exchange(forged).status, 401);
+  EXPECT_EQ(ingress.Metric("refund_relay_webhooks_total", "result", "unauthenticated"), 1000);
+  const std::vector<std::string> lines = ingress.log_lines();
+  const auto refusals = std::count_if(lines.begin(), lines.end(), [](const std::string& line) {
+    return line.find("unauthenticated") != std::string::npos;
+  });
+  EXPECT_GT(refusals, 0);
+  EXPECT_LT(refusals, 1000);
+  EXPECT_EQ(ingress.Exchange(SignedRequest(WebhookBody())).status, 200);
+  EXPECT_THAT(ingress.log_lines(), Contains(HasSubstr("accepted"))) << "the vendor's are always told";
 }
 
 TEST(HttpServerTest, SurvivesRunningOutOfFileDescriptors) {
@@ -335,7 +375,8 @@ TEST(HttpServerTest, TakenPortIsAnErrorThatNamesIt) {
    public:
     std::unique_ptr<RequestExchange> NewExchange() override { return nullptr; }
     void CountConnection(int) override {}
-    void CountRefusedConnection() override {}
+    void CountRefusedConnection(PeerQuota::Verdict) override {}
+    void CountHandshake(bool) override {}
   } nobody;
   HttpServer second({}, nobody);
   const absl::Status status = second.Start({"127.0.0.1", ingress.ingress().port()});

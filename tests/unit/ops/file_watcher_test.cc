@@ -30,8 +30,6 @@ std::string Text(const Content& content) {
   return content.ok() ? *content : absl::StrCat("<", absl::StatusCodeToString(content.status().code()), ">");
 }
 
-std::string Text(const std::optional<Content>& content) { return content.has_value() ? Text(*content) : "nothing"; }
-
 class FileTest : public ::testing::Test {
  protected:
   FileTest() {
@@ -60,6 +58,14 @@ TEST_F(ReadFileTest, ReturnsTheBytes) {
   EXPECT_EQ(Text(ReadFile(Path("secret"))), content);
 }
 
+TEST_F(ReadFileTest, NothingOfAShortFileIsInTheStringItself) {
+  Write("secret", "short");
+  const auto content = ReadFile(Path("secret"));
+  ASSERT_TRUE(content.ok());
+  const auto* const object = reinterpret_cast<const char*>(&*content);
+  EXPECT_FALSE(content->data() >= object && content->data() < object + sizeof(std::string));
+}
+
 TEST_F(ReadFileTest, ErrorsNameThePathAndTheReason) {
   const auto missing = ReadFile(Path("missing"));
   EXPECT_EQ(missing.status().code(), absl::StatusCode::kNotFound);
@@ -80,34 +86,36 @@ TEST_F(ReadFileTest, RefusesWhatIsTooLarge) {
   EXPECT_EQ(Text(ReadFile(Path("secret"), 7)), "<RESOURCE_EXHAUSTED>");
 }
 
+FileState State(const Content& content) { return StateOf(content); }
+
 TEST(FileChangeDetectorTest, TellsAChangeOnceItWasReadTwice) {
-  FileChangeDetector detector("old");
-  EXPECT_EQ(Text(detector.Check("old")), "nothing");
-  EXPECT_EQ(Text(detector.Check("ne")), "nothing");  // a writer at half its work
-  EXPECT_EQ(Text(detector.Check("new")), "nothing");
-  EXPECT_EQ(Text(detector.Check("new")), "new");
-  EXPECT_EQ(Text(detector.Check("new")), "nothing");
+  FileChangeDetector detector(State("old"));
+  EXPECT_FALSE(detector.Check(State("old")));
+  EXPECT_FALSE(detector.Check(State("ne")));  // a writer at half its work
+  EXPECT_FALSE(detector.Check(State("new")));
+  EXPECT_TRUE(detector.Check(State("new")));
+  EXPECT_FALSE(detector.Check(State("new")));
 }
 
 TEST(FileChangeDetectorTest, AChangeThatIsTakenBackIsNone) {
-  FileChangeDetector detector("old");
-  EXPECT_EQ(Text(detector.Check("new")), "nothing");
-  EXPECT_EQ(Text(detector.Check("old")), "nothing");
-  EXPECT_EQ(Text(detector.Check("new")), "nothing");
+  FileChangeDetector detector(State("old"));
+  EXPECT_FALSE(detector.Check(State("new")));
+  EXPECT_FALSE(detector.Check(State("old")));
+  EXPECT_FALSE(detector.Check(State("new")));
 }
 
 TEST(FileChangeDetectorTest, OnDemandTellsAtOnce) {
-  FileChangeDetector detector("old");
-  EXPECT_EQ(Text(detector.CheckOnDemand("new")), "new");
-  EXPECT_EQ(Text(detector.CheckOnDemand("new")), "nothing");
+  FileChangeDetector detector(State("old"));
+  EXPECT_TRUE(detector.CheckOnDemand(State("new")));
+  EXPECT_FALSE(detector.CheckOnDemand(State("new")));
 }
 
 TEST(FileChangeDetectorTest, TellsAnErrorOnceAndTheReturnOfTheSameContent) {
-  FileChangeDetector detector("same");
-  EXPECT_EQ(Text(detector.CheckOnDemand(absl::NotFoundError("gone"))), "<NOT_FOUND>");
-  EXPECT_EQ(Text(detector.CheckOnDemand(absl::NotFoundError("gone"))), "nothing");
-  EXPECT_EQ(Text(detector.CheckOnDemand(absl::PermissionDeniedError("closed"))), "<PERMISSION_DENIED>");
-  EXPECT_EQ(Text(detector.CheckOnDemand("same")), "same");
+  FileChangeDetector detector(State("same"));
+  EXPECT_TRUE(detector.CheckOnDemand(State(absl::NotFoundError("gone"))));
+  EXPECT_FALSE(detector.CheckOnDemand(State(absl::NotFoundError("gone"))));
+  EXPECT_TRUE(detector.CheckOnDemand(State(absl::PermissionDeniedError("closed"))));
+  EXPECT_TRUE(detector.CheckOnDemand(State("same")));
 }
 
 // Collects what a watcher tells.

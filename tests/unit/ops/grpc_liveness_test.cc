@@ -19,6 +19,7 @@
 #include "absl/synchronization/notification.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/testing/test_authority.h"
 
 namespace refund_relay {
 namespace {
@@ -31,10 +32,11 @@ constexpr absl::Duration kLong = absl::Seconds(30);        // for what does
 // A gRPC server on completion queues, whose thread can be left out: then the kernel still accepts for it.
 class GrpcServer {
  public:
-  explicit GrpcServer(const std::string& host, bool serve) {
+  explicit GrpcServer(const std::string& host, bool serve,
+                      const std::shared_ptr<grpc::ServerCredentials>& credentials = grpc::InsecureServerCredentials()) {
     grpc::ServerBuilder builder;
     int port = 0;
-    builder.AddListeningPort(host + ":0", grpc::InsecureServerCredentials(), &port);
+    builder.AddListeningPort(host + ":0", credentials, &port);
     builder.RegisterAsyncGenericService(&service_);
     queue_ = builder.AddCompletionQueue();
     server_ = builder.BuildAndStart();
@@ -169,6 +171,27 @@ TEST(CheckGrpcPortTest, APlaintextServerIsNoTlsServer) {
   const GrpcServer server("127.0.0.1", /*serve=*/true);
   const auto status = CheckGrpcPort({"127.0.0.1", server.port()}, kLong, /*tls=*/true);
   EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable) << status;
+}
+
+TEST(CheckGrpcPortTest, ATlsServerIsAliveByTlsAndNotByPlaintext) {
+  TestAuthority authority;
+  const TestCertificate pair = authority.Issue("server", "DNS:localhost");
+  grpc::SslServerCredentialsOptions options;
+  options.pem_key_cert_pairs = {{pair.key, pair.certificate}};
+  const GrpcServer server("127.0.0.1", /*serve=*/true, grpc::SslServerCredentials(options));
+  EXPECT_EQ(CheckGrpcPort({"127.0.0.1", server.port()}, kLong, /*tls=*/true), absl::OkStatus());
+  EXPECT_EQ(CheckGrpcPort({"127.0.0.1", server.port()}, kLong).code(), absl::StatusCode::kUnavailable);
+}
+
+TEST(CheckGrpcPortTest, AnAlertInPlaceOfAHandshakeIsNot) {
+  const RawServer server([](int connection) {
+    const char alert[] = {21, 3, 3, 0, 2, 2, 40};  // fatal, handshake_failure
+    EXPECT_EQ(send(connection, alert, sizeof(alert), 0), static_cast<ssize_t>(sizeof(alert)));
+    char byte;
+    while (recv(connection, &byte, 1, 0) > 0) {
+    }
+  });
+  EXPECT_THAT(Message(CheckGrpcPort(server.address(), kLong, /*tls=*/true)), HasSubstr("refuses a TLS handshake"));
 }
 
 TEST(GrpcLivenessTest, IsAliveWhileStartingAndThenTellsOfThePort) {

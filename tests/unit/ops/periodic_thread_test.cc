@@ -19,6 +19,21 @@ TEST(PeriodicThreadTest, RunsAgainAndAgain) {
   runs.Wait();
 }
 
+TEST(PeriodicThreadTest, AWakeEndsARest) {
+  absl::Notification first;
+  absl::BlockingCounter runs(2);
+  PeriodicThread thread;
+  thread.Start(absl::ZeroDuration(), [&] {
+    if (!first.HasBeenNotified()) first.Notify();
+    runs.DecrementCount();
+    return absl::Hours(1);
+  });
+  first.WaitForNotification();
+  thread.Wake();
+  runs.Wait();
+  thread.Stop();
+}
+
 TEST(PeriodicThreadTest, AStopEndsARestAtOnceAlsoTheFirst) {
   bool ran = false;
   PeriodicThread thread;

@@ -1,0 +1,33 @@
+#include "server/rpc/grpc_log.h"
+
+#include <grpc/support/log.h>
+
+#include <optional>
+#include <string_view>
+
+#include "absl/time/clock.h"
+#include "server/ops/log_limiter.h"
+#include "server/ops/logging.h"
+
+namespace refund_relay {
+namespace {
+
+constexpr int kMostLinesPerSecond = 10;
+
+void Take(gpr_log_func_args* line) {
+  static LogLimiter& limit = *new LogLimiter(kMostLinesPerSecond, absl::Seconds(1));  // never destroyed: threads of gRPC may outlive main
+  const std::optional<uint64_t> left_out = limit.Admit(absl::Now());
+  if (!left_out.has_value()) return;
+  const std::string_view path = line->file;
+  Log(line->severity == GPR_LOG_SEVERITY_ERROR ? LogLevel::kWarning : LogLevel::kInfo, "gRPC reports",
+      {{"source", path.substr(path.rfind('/') + 1)},
+       {"source_line", line->line},
+       {"text", line->message},
+       {"lines_not_logged", *left_out}});
+}
+
+}  // namespace
+
+void TakeGrpcLog() { gpr_set_log_function(Take); }
+
+}  // namespace refund_relay

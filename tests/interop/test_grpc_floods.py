@@ -1,0 +1,233 @@
+"""Floods on the gRPC port that need no credentials: each is ended or stays bounded, and subscribers do not notice."""
+
+import os
+import socket
+import threading
+import unittest
+
+import grpc
+import standard_services_pb2 as standard
+from refundrelay.v1 import refund_event_service_pb2 as service
+
+import raw_h2
+import webhooks
+from raw_h2 import CONTINUATION, END_HEADERS, HEADERS, PING, RST_STREAM, SETTINGS, frame
+from relay import DEADLINE, LITTLE_QUARANTINE, SANITIZE, Relay
+from stream import EARLIEST, Stream, request
+from test_admin_http import metric
+
+INFO = "refundrelay.v1.RefundEventService/GetLogInfo"
+CUT = "refund_relay_grpc_connections_cut_total"
+# What a server that kept what is sent here would take is a multiple of it.
+SENT_BYTES = 400 << 20
+MEMORY_BYTES = (1600 if SANITIZE else 300) << 20
+
+
+class FloodCase(unittest.TestCase):
+    def setUp(self):
+        self.relay = self.enterContext(Relay(environment=LITTLE_QUARANTINE))
+        self.stream = Stream(self.relay.events(), request(start_from=EARLIEST), timeout=10 * DEADLINE)
+        self.stream.read()
+        self.sent = 0
+
+    def resident_bytes(self):
+        with open(f"/proc/{self.relay.process.pid}/statm", encoding="ascii") as file:
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+    def assert_served(self):
+        """A webhook reaches the open stream, and a new connection is answered."""
+        self.sent += 1
+        event_id = webhooks.send(self.relay, webhooks.webhook(self.sent))["event_id"]
+        while not self.stream.deliveries or self.stream.deliveries[-1].event.event_id != event_id:
+            self.stream.read()
+        self.assertTrue(self.relay.events().GetLogInfo(service.GetLogInfoRequest(), timeout=DEADLINE).log_id)
+
+    def cuts(self):
+        return metric(self.relay.admin_get("/metrics")[2], CUT)
+
+    def flood(self, connection, pieces):
+        """Sends until the server ends the connection, reading what it says meanwhile; returns how many bytes."""
+        def read():
+            try:
+                while connection.recv(65536):
+                    pass
+            except OSError:
+                pass
+
+        reader = threading.Thread(target=read, daemon=True)
+        reader.start()
+        sent = 0
+        try:
+            for piece in pieces:
+                connection.sendall(piece)
+                sent += len(piece)
+                if sent > SENT_BYTES:
+                    self.fail(f"{sent} bytes were taken")
+        except (BrokenPipeError, ConnectionResetError):
+            pass
+        reader.join(DEADLINE)
+        self.assertFalse(reader.is_alive(), "the server has not ended the connection")
+        connection.close()
+        return sent
+
+    def assert_cut(self, pieces):
+        before = self.resident_bytes()
+        cuts = self.cuts()
+        self.flood(raw_h2.connect(self.relay.address("grpc")), pieces)
+        self.assertLess(self.resident_bytes() - before, MEMORY_BYTES)
+        self.assertEqual(cuts + 1, self.cuts())
+        record = self.relay.wait_for_line(lambda record: "sends much and calls nothing" in record["message"])
+        self.assertEqual("127.0.0.1", record["peer"])
+        self.assert_served()
+
+
+def for_ever(piece):
+    while True:
+        yield piece
+
+
+def resets(method, count=100):
+    """Calls that are reset at once."""
+    block, stream = raw_h2.call_headers(method), 1
+    while stream < 2**31 - 2 * count:
+        piece = b""
+        for _ in range(count):
+            piece += frame(HEADERS, END_HEADERS, stream, block) + frame(RST_STREAM, 0, stream, bytes([0, 0, 0, 8]))
+            stream += 2
+        yield piece
+
+
+class CutTest(FloodCase):
+    def test_a_header_block_without_end(self):
+        fields = b"".join(raw_h2.field(f"x-{number}", "v" * 400) for number in range(30))
+        begin = frame(HEADERS, 0, 1, raw_h2.call_headers(INFO))
+
+        def pieces():
+            yield begin
+            yield from for_ever(frame(CONTINUATION, 0, 1, fields))
+
+        self.assert_cut(pieces())
+
+    def test_empty_continuations(self):
+        def pieces():
+            yield frame(HEADERS, 0, 1, raw_h2.call_headers(INFO))
+            yield from for_ever(frame(CONTINUATION, 0, 1) * 1000)
+
+        self.assert_cut(pieces())
+
+    def test_settings(self):
+        self.assert_cut(for_ever(frame(SETTINGS, 0, 0, bytes([0, 4, 0, 0, 255, 255])) * 1000))
+
+    def test_resets_of_calls_that_are_not_ours(self):
+        for method in ("nobody.v1.Nothing/Call", "grpc.health.v1.Health/Check",
+                       "grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"):
+            with self.subTest(method):
+                self.assert_cut(resets(method))
+
+
+class BoundedTest(FloodCase):
+    def test_pings_are_ended_by_grpc_itself(self):
+        before = self.resident_bytes()
+        self.flood(raw_h2.connect(self.relay.address("grpc")), for_ever(frame(PING, 0, 0, bytes(8)) * 1000))
+        self.assertLess(self.resident_bytes() - before, MEMORY_BYTES)
+        self.assert_served()
+
+    def test_resets_of_our_calls(self):
+        before = self.resident_bytes()
+        for method in (INFO, "refundrelay.v1.RefundEventService/Subscribe"):
+            connection = raw_h2.connect(self.relay.address("grpc"))
+            reader = threading.Thread(target=self.read_all, args=(connection,), daemon=True)
+            reader.start()
+            for number, piece in enumerate(resets(method)):
+                connection.sendall(piece)
+                if number == 300:  # 30,000 calls
+                    break
+            self.assert_served()
+            connection.shutdown(socket.SHUT_RDWR)
+            reader.join(DEADLINE)
+            connection.close()
+        self.assertLess(self.resident_bytes() - before, MEMORY_BYTES)
+        self.assertEqual(0, self.cuts())
+
+    @staticmethod
+    def read_all(connection):
+        try:
+            while connection.recv(65536):
+                pass
+        except OSError:
+            pass
+
+    def test_metadata_beyond_the_limit_fails_that_call_alone(self):
+        stub = self.relay.events()
+        for size, code in ((8 << 10, grpc.StatusCode.OK), (17 << 10, grpc.StatusCode.RESOURCE_EXHAUSTED)):
+            call = stub.GetLogInfo.future(
+                service.GetLogInfoRequest(), metadata=[("x-much", "v" * size)], timeout=DEADLINE
+            )
+            self.assertEqual(code, call.code(), size)
+        self.assertTrue(stub.GetLogInfo(service.GetLogInfoRequest(), timeout=DEADLINE).log_id)
+
+    def test_a_message_beyond_the_limit_fails_that_call_alone(self):
+        stub = self.relay.events()
+        with self.assertRaises(grpc.RpcError) as caught:
+            stub.GetEvent(service.GetEventRequest(event_id="x" * (300 << 10)), timeout=DEADLINE)
+        self.assertEqual(grpc.StatusCode.RESOURCE_EXHAUSTED, caught.exception.code())
+        self.assertTrue(stub.GetLogInfo(service.GetLogInfoRequest(), timeout=DEADLINE).log_id)
+
+    def test_busy_callers_and_quiet_ones_are_not_cut(self):
+        stub = self.relay.events()
+        # More than the bound, all of it calls; at once, so that much of it waits to be read.
+        calls = [stub.GetEvent.future(service.GetEventRequest(event_id="x" * (100 << 10)), timeout=DEADLINE)
+                 for _ in range(40)]
+        self.assertEqual({grpc.StatusCode.INVALID_ARGUMENT}, {call.code() for call in calls})  # ids are short
+        self.assert_served()
+        self.assertEqual(0, self.cuts())
+
+
+class ThreadsTest(FloodCase):
+    def threads(self):
+        return len(os.listdir(f"/proc/{self.relay.process.pid}/task"))
+
+    def test_reflection_and_health_streams_take_few_threads(self):
+        before = self.threads()
+        held = []
+        for kind, make in (("reflection", self.reflection), ("health", self.watch)):
+            for _ in range(10):
+                channel = self.relay.channel()
+                held += [make(channel) for _ in range(30)]
+        # Those that are served have their threads; the others wait for one.
+        next(held[0])
+        self.assert_served()
+        self.assertLess(self.threads() - before, 64 + 16)
+        for call in held:
+            call.cancel()
+        self.assert_served()
+
+    @staticmethod
+    def reflection(channel):
+        info = channel.stream_stream(
+            "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
+            request_serializer=standard.ReflectionRequest.SerializeToString,
+            response_deserializer=standard.ReflectionResponse.FromString,
+        )
+        asked = threading.Event()
+
+        def requests():
+            yield standard.ReflectionRequest(list_services="")
+            asked.wait()  # stays open until it is cancelled
+
+        call = info(requests(), timeout=10 * DEADLINE)
+        call.add_callback(asked.set)
+        return call
+
+    @staticmethod
+    def watch(channel):
+        watch = channel.unary_stream(
+            "/grpc.health.v1.Health/Watch",
+            request_serializer=standard.HealthCheckRequest.SerializeToString,
+            response_deserializer=standard.HealthCheckResponse.FromString,
+        )
+        return watch(standard.HealthCheckRequest(service=""), timeout=10 * DEADLINE)
+
+
+if __name__ == "__main__":
+    unittest.main()
