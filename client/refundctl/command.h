@@ -32,6 +32,7 @@ void AddSubscribersCommand(CLI::App& app, const GlobalOptions& global, CommandRu
 void AddPositionsCommands(CLI::App& app, const GlobalOptions& global, CommandRun* run);
 void AddQuarantineCommands(CLI::App& app, const GlobalOptions& global, CommandRun* run);
 void AddPolicyCommands(CLI::App& app, const GlobalOptions& global, CommandRun* run);
+void AddCheckCommands(CLI::App& app, const GlobalOptions& global, CommandRun* run);
 void AddSendCommand(CLI::App& app, const GlobalOptions& global, CommandRun* run);
 
 }  // namespace refund_relay

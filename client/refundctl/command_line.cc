@@ -87,12 +87,13 @@ int RunCommandLine(int argc, const char* const* argv) {
   AddPositionsCommands(app, global, &run);
   AddQuarantineCommands(app, global, &run);
   AddPolicyCommands(app, global, &run);
+  AddCheckCommands(app, global, &run);
   AddSendCommand(app, global, &run);
   try {
     app.parse(argc, argv);
     if (run == nullptr)
-      throw CLI::ValidationError("no command",
-                                 "choose tail, get, list, info, subscribers, positions, quarantine, policy or send");
+      throw CLI::ValidationError(
+          "no command", "choose tail, get, list, info, subscribers, positions, quarantine, policy, check or send");
   } catch (const CLI::ParseError& error) {
     // Success is the "error" by which --help and --version end.
     return app.exit(error) == static_cast<int>(CLI::ExitCodes::Success) ? kExitOk : kExitUsage;

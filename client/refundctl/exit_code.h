@@ -16,7 +16,7 @@ inline constexpr char kExitCodesHelp[] =
     "  0    done; for send: the webhook was answered 2xx\n"
     "  1    the server answered an error; stderr names code, reason and what to do. quarantine: an id that stays or "
     "is\n"
-    "       unknown. policy: the file, name or token is not good\n"
+    "       unknown. policy: the file, name or token is not good. check: what was tried is not as it must be\n"
     "  2    the command line is wrong\n"
     "  3    no server answered in time\n"
     "  4    a file could not be read, or the output could not be written\n"

@@ -1,4 +1,5 @@
 // refundctl send: posts a webhook as the vendor does, signed.
+#include <cstdint>
 #include <iostream>
 #include <memory>
 #include <string>
@@ -33,6 +34,8 @@ struct SendFlags {
   std::string secret_file;
   std::string basic_file;
   bool break_signature = false;
+  std::string every;
+  uint64_t count = 0;
 };
 
 std::string Text(const absl::Status& status) { return std::string(status.message().data(), status.message().size()); }
@@ -81,6 +84,19 @@ std::string AnswerText(const HttpAnswer& answer, OutputFormat output) {
   return text;
 }
 
+// One line: when it was posted, and what came of it.
+std::string AttemptText(absl::Time posted_at, const absl::StatusOr<HttpAnswer>& answer, OutputFormat output) {
+  const std::string time = absl::FormatTime("%Y-%m-%dT%H:%M:%E3SZ", posted_at, absl::UTCTimeZone());
+  if (output == OutputFormat::kJson) {
+    JsonLine line(answer.ok() ? "answer" : "no_answer");
+    line.Add("posted_at", time);
+    if (!answer.ok()) return line.Add("error", Text(answer.status())).Build();
+    return line.Add("status", answer->status).AddJson("body", CompactJson(answer->body)).Build();
+  }
+  if (!answer.ok()) return absl::StrCat(time, " no answer: ", Printable(Text(answer.status())));
+  return absl::StrCat(time, " ", answer->status, " ", Printable(CompactJson(answer->body)));
+}
+
 // What a person checks first after a 401 that was not asked for.
 std::string UnauthorizedHint(const SendFlags& flags) {
   if (flags.secret_file.empty()) return "is the user:password one of those in the server's --webhook_basic_files?";
@@ -111,6 +127,31 @@ int RunSend(const SendFlags& flags, const GlobalOptions& global) {
   return answer->status >= 200 && answer->status < 300 ? kExitOk : kExitRefused;
 }
 
+// Posts a fresh webhook every so often, each of them once, whatever comes of it.
+int RunSendEvery(const SendFlags& flags, const GlobalOptions& global) {
+  NoticePrinter notices(std::cerr, global.output);
+  const absl::Duration pause = ParsePositiveDuration(flags.every).value();
+  const HttpUrl url = ParseHttpUrl(flags.url).value();
+  uint64_t sent = 0;
+  uint64_t good = 0;
+  for (absl::Time next = absl::Now(); flags.count == 0 || sent < flags.count; next += pause) {
+    absl::SleepFor(next - absl::Now());
+    const auto body = BodyOf(flags);
+    if (!body.ok()) return FailLocally(notices, body.status());
+    const auto headers = HeadersOf(flags, *body);
+    if (!headers.ok()) return FailLocally(notices, headers.status());
+    const absl::Time posted_at = absl::Now();
+    const auto answer =
+        HttpPost(url, *headers, *body, global.timeout, HttpTls{global.channel.ca_file, global.channel.server_name});
+    ++sent;
+    if (answer.ok() && answer->status >= 200 && answer->status < 300) ++good;
+    std::cout << AttemptText(posted_at, answer, global.output) << std::endl;
+    if (!std::cout.good()) return FailLocally(notices, absl::UnavailableError("the answer could not be written"));
+  }
+  notices.Notice("sent", absl::StrCat(sent, " webhooks posted, ", good, " of them answered 2xx"));
+  return good == sent ? kExitOk : kExitRefused;
+}
+
 std::string CheckUrl(const std::string& text) { return Text(ParseHttpUrl(text).status()); }
 
 }  // namespace
@@ -134,8 +175,18 @@ void AddSendCommand(CLI::App& app, const GlobalOptions& global, CommandRun* run)
       ->type_name("FILE")
       ->check(CheckNotEmpty);
   send->add_flag("--break-signature", flags->break_signature, "Spoil the signature, to see the 401")->needs(secret);
+  auto* every =
+      send->add_option("--every", flags->every,
+                       "Go on, with a fresh one so often, one line each; to see, say, what an upgrade refuses")
+          ->type_name("DURATION")
+          ->check(CheckDuration);
+  send->add_option("--count", flags->count, "End after so many; 0 = no such end")
+      ->type_name("N")
+      ->check(CheckCount)
+      ->needs(every);
   send->footer(
-      "While nothing listens at the URL, send tries again until --timeout is over: the server may be starting.\n\n"
+      "While nothing listens at the URL, send tries again until --timeout is over: the server may be starting. With\n"
+      "--every each webhook is posted once.\n\n"
       "Example:\n"
       "  refundctl send --sample=pass --unique --secret-file=webhook.secret\n"
       "  refundctl send body.json --secret-file=webhook.secret --url=https://relay.example/webhooks/refund "
@@ -148,7 +199,11 @@ void AddSendCommand(CLI::App& app, const GlobalOptions& global, CommandRun* run)
       throw CLI::ValidationError("send",
                                  "give --secret-file or --basic-file: the server refuses webhooks without them");
     }
-    *run = [flags, &global] { return RunSend(*flags, global); };
+    if (!flags->every.empty() && !flags->unique) {
+      throw CLI::ValidationError("send",
+                                 "--every needs --sample=NAME and --unique: the same webhook again is a duplicate");
+    }
+    *run = [flags, &global] { return flags->every.empty() ? RunSend(*flags, global) : RunSendEvery(*flags, global); };
   });
 }
 

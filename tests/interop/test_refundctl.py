@@ -88,6 +88,20 @@ class RefundctlTest(unittest.TestCase):
             self.assertEqual(found, event["event"]["event_id"])
         self.assertEqual([], self.run_refundctl("list", "--refund=rfnd_none")[0])
 
+    def test_check_finds_a_good_server_good_and_leaves_nothing_behind(self):
+        found, _ = self.run_refundctl("check", "webhooks", "--url=http://%s:%d/webhooks/refund" % self.relay.address("http"))
+        self.assertEqual(["webhooks"], [line["check"] for line in found])
+        found, _ = self.run_refundctl("check", "subscribe", "--name=probe")
+        self.assertEqual(["health", "log_info", "subscribe"], [line["check"] for line in found])
+        self.assertIn("which ends at 0", found[1]["text"])
+        self.assertEqual([], self.run_refundctl("quarantine", "list")[0])
+        (kept,), _ = self.run_refundctl("positions", "get", "probe")
+        self.assertNotIn("position", kept)
+
+    def test_check_finds_another_path_bad(self):
+        _, err = self.run_refundctl("check", "webhooks", "--url=http://%s:%d/webhooks" % self.relay.address("http"), code=1)
+        self.assertIn("was answered 404 Not Found, not 401", err)
+
     def test_quarantine_is_listed_shown_retried_and_discarded(self):
         body = json.dumps({"event": webhooks.PASS, "payload": {"user": {"phoneNumber": PHONE}}}).encode()
         first, second = self.refuse(body), self.refuse(b"nonsense")

@@ -12,6 +12,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/synchronization/notification.h"
+#include "grpcpp/health_check_service_interface.h"
 #include "grpcpp/server.h"
 #include "grpcpp/server_builder.h"
 #include "refundrelay/v1/refund_event_service.grpc.pb.h"
@@ -62,6 +63,12 @@ class FakeEventService final : public refundrelay::v1::RefundEventService::Servi
   }
 
   const std::string& address() const { return address_; }
+
+  // Only if gRPC's default health service was enabled when this was made.
+  void SetServing(bool serving) {
+    server_->GetHealthCheckService()->SetServingStatus(refundrelay::v1::RefundEventService::service_full_name(),
+                                                       serving);
+  }
 
   void AddStream(Stream stream) ABSL_LOCKS_EXCLUDED(mutex_) {
     absl::MutexLock lock(&mutex_);

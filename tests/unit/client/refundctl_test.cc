@@ -29,7 +29,7 @@ using testing::StartsWith;
 
 TEST_F(RefundctlTest, WrongUsageIsTwoAndSaysWhat) {
   const std::pair<Arguments, const char*> cases[] = {
-      {{}, "no command: choose tail, get, list, info, subscribers, positions, quarantine, policy or send"},
+      {{}, "no command: choose tail, get, list, info, subscribers, positions, quarantine, policy, check or send"},
       {{"frob"}, "frob"},
       {{"tail", "--from=latest"}, "--name is required"},
       {{"tail", "--name=Books", "--from=latest"}, "is no subscriber name"},
@@ -108,7 +108,10 @@ TEST_F(RefundctlTest, HelpHasAnExampleOfEachCommandAndTheExitCodes) {
                                 {"quarantine", "discard"},
                                 {"policy"},
                                 {"policy", "check"},
-                                {"policy", "hash-token"}};
+                                {"policy", "hash-token"},
+                                {"check"},
+                                {"check", "webhooks"},
+                                {"check", "subscribe"}};
   for (Arguments command : commands) {
     std::string example = "  refundctl ";
     for (const auto& word : command) example += word + " ";

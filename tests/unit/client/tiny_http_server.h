@@ -16,16 +16,16 @@
 
 namespace refund_relay {
 
-// Takes one connection, reads a request whose body ends in "the end", and writes `answer`, or writes nothing and waits
-// for the peer to go.
+// Takes one connection, reads a request whose body ends in `request_end`, and writes `answer`, or writes nothing and
+// waits for the peer to go.
 class TinyHttpServer {
  public:
   // Port 0 picks a free one; another may be a ReservedPort.
-  explicit TinyHttpServer(std::string answer, uint16_t port = 0)
+  explicit TinyHttpServer(std::string answer, uint16_t port = 0, std::string request_end = "the end")
       : acceptor_(Listen(io_, port)),
         url_text_("http://127.0.0.1:" + std::to_string(acceptor_.local_endpoint().port()) + "/hook"),
         url_(ParseHttpUrl(url_text_).value()),
-        thread_([this, answer = std::move(answer)] { Serve(answer); }) {}
+        thread_([this, answer = std::move(answer), end = std::move(request_end)] { Serve(answer, end); }) {}
   ~TinyHttpServer() {
     if (thread_.joinable()) thread_.join();
   }
@@ -48,12 +48,12 @@ class TinyHttpServer {
     return acceptor;
   }
 
-  void Serve(const std::string& answer) {
+  void Serve(const std::string& answer, const std::string& request_end) {
     boost::asio::ip::tcp::socket socket(io_);
     acceptor_.accept(socket);
     boost::asio::streambuf buffer;
     boost::system::error_code error;
-    boost::asio::read_until(socket, buffer, "the end", error);
+    boost::asio::read_until(socket, buffer, request_end, error);
     request_.assign(boost::asio::buffers_begin(buffer.data()), boost::asio::buffers_end(buffer.data()));
     if (!answer.empty()) boost::asio::write(socket, boost::asio::buffer(answer), error);
     if (answer.empty()) boost::asio::read_until(socket, buffer, "never sent", error);

@@ -1,0 +1,102 @@
+{{/* What a schema cannot say, or not in words that help. Every template of an object that matters comes through here. */}}
+{{- define "refund-relay.validate" -}}
+{{- $v := .Values }}
+{{- if and (not $v.webhooks.signature.existingSecret) (not $v.webhooks.basic.existingSecret) }}
+{{- fail "\n\nThe server does not start without credentials for webhooks. Make a Secret and name it:\n  kubectl create secret generic refund-relay-webhooks --from-file=webhook-secret=FILE\n  --set webhooks.signature.existingSecret=refund-relay-webhooks   (or webhooks.basic.existingSecret)\n" }}
+{{- end }}
+{{- range $door := list "webhooks" "grpc" "admin" }}
+{{- $tls := (index $v $door).tls }}
+{{- if and $tls.existingSecret $tls.certManager.enabled }}
+{{- fail (printf "\n\n%s.tls: existingSecret and certManager.enabled exclude each other: choose who makes the certificate.\n" $door) }}
+{{- end }}
+{{- if and $tls.certManager.enabled (not $tls.certManager.issuerRef) }}
+{{- fail (printf "\n\n%s.tls.certManager.issuerRef is missing: say who signs, such as {kind: ClusterIssuer, name: my-issuer}.\n" $door) }}
+{{- end }}
+{{- end }}
+{{- $grpcTls := include "refund-relay.tlsSecret" (dict "root" . "door" "grpc") }}
+{{- if and (not $grpcTls) (not $v.grpc.allowInsecure) }}
+{{- fail "\n\nSubscribers would speak plain text. Give grpc.tls.existingSecret or grpc.tls.certManager, or say grpc.allowInsecure=true if whoever can listen on the network between pods may read refunds.\n" }}
+{{- end }}
+{{- if and $grpcTls $v.grpc.allowInsecure }}
+{{- fail "\n\ngrpc.allowInsecure=true and grpc.tls exclude each other: take one of them away.\n" }}
+{{- end }}
+{{- if and $v.grpc.tls.clientCA.existingSecret (not $grpcTls) }}
+{{- fail "\n\ngrpc.tls.clientCA needs TLS: give grpc.tls.existingSecret or grpc.tls.certManager, too.\n" }}
+{{- end }}
+{{- if and (not $v.grpc.tls.requireClientCertificate) (not $v.grpc.tls.clientCA.existingSecret) }}
+{{- fail "\n\ngrpc.tls.requireClientCertificate=false says something only with grpc.tls.clientCA.existingSecret.\n" }}
+{{- end }}
+{{- if and $v.accessPolicy.policy $v.accessPolicy.existingConfigMap }}
+{{- fail "\n\naccessPolicy: policy and existingConfigMap exclude each other.\n" }}
+{{- end }}
+{{- if and $v.accessPolicy.policy (not (hasKey $v.accessPolicy.policy "subscribers")) }}
+{{- fail "\n\naccessPolicy.policy.subscribers is missing: the names stand below it.\n" }}
+{{- end }}
+{{- if and $v.tests.existingSecret (not $grpcTls) }}
+{{- fail "\n\ntests.existingSecret: an identity is never shown in plain text, so it needs grpc.tls.\n" }}
+{{- end }}
+{{- if eq $v.image.tag "latest" }}
+{{- fail "\n\nimage.tag must not be latest: nobody could say what runs, or roll back to it. Name a version, or better image.digest.\n" }}
+{{- end }}
+{{- if and $v.backup.interval (not $v.backup.volume) }}
+{{- fail "\n\nbackup.interval needs backup.volume: where the backups go, such as {persistentVolumeClaim: {claimName: refund-backups}}.\n" }}
+{{- end }}
+{{- if and $v.backup.volume (not $v.backup.interval) }}
+{{- fail "\n\nbackup.volume without backup.interval would never be written: say how often, such as backup.interval=6h.\n" }}
+{{- end }}
+{{- if and (hasKey $v.config "log") (eq (toString $v.config.log) "memory") $v.persistence.enabled }}
+{{- fail "\n\nconfig.log=memory loses every event with the pod. If that is meant, say persistence.enabled=false as well.\n" }}
+{{- end }}
+{{- range $flag, $instead := include "refund-relay.ownFlags" . | fromYaml }}
+{{- if hasKey $v.config $flag }}
+{{- fail (printf "\n\nconfig.%s: the chart sets this flag by itself. Use %s.\n" $flag $instead) }}
+{{- end }}
+{{- end }}
+{{- range $kind := list "webhooks" "grpc" }}
+{{- $route := index $v.gatewayApi $kind }}
+{{- if and $route.enabled (not $route.parentRefs) }}
+{{- fail (printf "\n\ngatewayApi.%s.parentRefs is missing: name the Gateway, such as [{name: public, namespace: gateways}].\n" $kind) }}
+{{- end }}
+{{- $ingress := index $v.ingress $kind }}
+{{- if and $ingress.enabled (not $ingress.hosts) }}
+{{- fail (printf "\n\ningress.%s.hosts is missing: an Ingress without a host would take the path on every host.\n" $kind) }}
+{{- end }}
+{{- end }}
+{{- if and $v.gatewayApi.grpc.enabled $v.grpc.tls.clientCA.existingSecret $v.grpc.tls.requireClientCertificate }}
+{{- fail "\n\ngatewayApi.grpc: a Gateway ends TLS, so the subscribers' certificates would not arrive. Let it pass TLS through (a TLSRoute of your own), or take tokens: grpc.tls.requireClientCertificate=false.\n" }}
+{{- end }}
+{{- if and $v.gatewayApi.envoyGateway.enabled (not $v.gatewayApi.grpc.enabled) }}
+{{- fail "\n\ngatewayApi.envoyGateway is about the GRPCRoute: it needs gatewayApi.grpc.enabled=true.\n" }}
+{{- end }}
+{{- if and $v.monitoring.dashboard.enabled (not (.Files.Glob "files/dashboard*.json")) }}
+{{- fail "\n\nmonitoring.dashboard.enabled: this version of the chart carries no dashboard.\n" }}
+{{- end }}
+{{- if and $v.tests.postSample (not $v.tests.enabled) }}
+{{- fail "\n\ntests.postSample needs tests.enabled=true.\n" }}
+{{- end }}
+{{- end }}
+
+{{/* Flags that the chart sets, and the value to use for each. */}}
+{{- define "refund-relay.ownFlags" -}}
+http_address: listenHost and webhooks.port
+grpc_address: listenHost and grpc.port
+admin_address: listenHost and admin.port
+data_dir: persistence
+webhook_secret_files: webhooks.signature
+webhook_basic_files: webhooks.basic
+http_tls_cert_file: webhooks.tls
+http_tls_key_file: webhooks.tls
+grpc_tls_cert_file: grpc.tls
+grpc_tls_key_file: grpc.tls
+grpc_tls_client_ca_file: grpc.tls.clientCA
+grpc_tls_require_client_cert: grpc.tls.requireClientCertificate
+allow_insecure_grpc: grpc.allowInsecure
+admin_tls_cert_file: admin.tls
+admin_tls_key_file: admin.tls
+access_policy_file: accessPolicy
+drain_delay: drain.delaySeconds
+drain_timeout: drain.timeoutSeconds
+backup_interval: backup.interval
+backup_dir: backup.volume
+backup_keep: backup.keep
+{{- end }}

@@ -1,0 +1,75 @@
+"""Wrong values: refused, in words that name the value and the way out."""
+
+import unittest
+
+from rendering import HELMS, MINIMAL, Refused, render
+
+TLS = {"tls": {"existingSecret": "server-tls"}, "allowInsecure": False}
+
+# What is set over ci/minimal-values.yaml, and what the message must hold.
+BY_SCHEMA = (
+    ({"replicaCount": 2}, ("replicaCount", "must be 1")),
+    ({"replicas": 1}, ("additional properties 'replicas' not allowed",)),
+    ({"grpc": {"allowinsecure": True}}, ("/grpc", "additional properties 'allowinsecure' not allowed")),
+    ({"webhooks": {"secret": "s3cret"}}, ("/webhooks", "additional properties 'secret' not allowed")),
+    ({"webhooks": {"port": 80}}, ("/webhooks/port", "minimum: got 80, want 1,024")),
+    ({"image": {"digest": "sha256:123"}}, ("/image/digest", "does not match pattern")),
+    ({"image": {"pullPolicy": "Sometimes"}}, ("/image/pullPolicy", "'Always', 'IfNotPresent', 'Never'")),
+    ({"persistence": {"size": "ten"}}, ("/persistence/size", "does not match pattern")),
+    ({"persistence": {"accessModes": ["ReadWriteMany"]}}, ("/persistence/accessModes/0", "'ReadWriteOncePod', 'ReadWriteOnce'")),
+    ({"drain": {"delaySeconds": "5s"}}, ("/drain/delaySeconds", "got string, want integer")),
+    ({"drain": {"reserveSeconds": 1}}, ("/drain/reserveSeconds", "minimum")),
+    ({"config": {"retention-age": "1h"}}, ("/config", "additional properties 'retention-age' not allowed")),
+    ({"config": {"retention_age": ["1h"]}}, ("/config/retention_age", "got array")),
+    ({"accessPolicy": {"policy": {"subscriber": {}}}}, ("/accessPolicy/policy", "'subscriber' not allowed")),
+    ({"accessPolicy": {"policy": {"subscribers": {"books": {"personaldata": True}}}}}, ("books", "'personaldata' not allowed")),
+    ({"tests": {"subscriberName": "Helm Test"}}, ("/tests/subscriberName", "does not match pattern")),
+)
+BY_TEMPLATE = (
+    ({"webhooks": {"signature": {"existingSecret": ""}}}, ("without credentials for webhooks", "webhooks.signature.existingSecret")),
+    ({"grpc": {"allowInsecure": False}}, ("plain text", "grpc.tls.existingSecret")),
+    ({"grpc": {**TLS, "allowInsecure": True}}, ("exclude each other",)),
+    ({"grpc": {"tls": {"clientCA": {"existingSecret": "ca"}}}}, ("grpc.tls.clientCA needs TLS",)),
+    ({"grpc": {"tls": {"requireClientCertificate": False}}}, ("requireClientCertificate=false",)),
+    ({"admin": {"tls": {"certManager": {"enabled": True}}}}, ("admin.tls.certManager.issuerRef is missing",)),
+    ({"webhooks": {"tls": {"existingSecret": "a", "certManager": {"enabled": True}}}}, ("webhooks.tls", "exclude each other")),
+    ({"image": {"tag": "latest"}}, ("image.tag must not be latest",)),
+    ({"config": {"http_address": "0.0.0.0:80"}}, ("config.http_address", "webhooks.port")),
+    ({"config": {"drain_delay": "1s"}}, ("config.drain_delay", "drain.delaySeconds")),
+    ({"config": {"log": "memory"}}, ("config.log=memory", "persistence.enabled=false")),
+    ({"backup": {"interval": "6h"}}, ("backup.volume",)),
+    ({"backup": {"volume": {"emptyDir": {}}}}, ("backup.interval",)),
+    ({"accessPolicy": {"policy": {"$schema": "x"}}}, ("accessPolicy.policy.subscribers is missing",)),
+    ({"accessPolicy": {"policy": {"subscribers": {}}, "existingConfigMap": "x"}}, ("exclude each other",)),
+    ({"gatewayApi": {"grpc": {"enabled": True}}}, ("gatewayApi.grpc.parentRefs is missing",)),
+    ({"gatewayApi": {"envoyGateway": {"enabled": True}}}, ("gatewayApi.grpc.enabled=true",)),
+    ({"gatewayApi": {"grpc": {"enabled": True, "parentRefs": [{"name": "x"}]}}, "grpc": {**TLS, "tls": {
+        "existingSecret": "a", "clientCA": {"existingSecret": "ca"}}}}, ("certificates would not arrive", "TLSRoute")),
+    ({"ingress": {"webhooks": {"enabled": True}}}, ("ingress.webhooks.hosts is missing",)),
+    ({"monitoring": {"prometheusRule": {"enabled": True, "thresholds": {"patience": 1}}}}, ("thresholds.patience", "its head lists them")),
+    ({"tests": {"existingSecret": "me"}}, ("tests.existingSecret", "grpc.tls")),
+)
+
+
+class RefusalsTest(unittest.TestCase):
+    def check(self, cases):
+        for version in HELMS:
+            for values, words in cases:
+                with self.subTest(values, helm=version):
+                    with self.assertRaises(Refused) as caught:
+                        render(MINIMAL, values=values, version=version)
+                    for word in words:
+                        self.assertIn(word, str(caught.exception))
+
+    def test_by_the_schema(self):
+        self.check(BY_SCHEMA)
+
+    def test_by_the_templates(self):
+        self.check(BY_TEMPLATE)
+
+    def test_objects_that_go_to_kubernetes_are_open(self):
+        render(MINIMAL, values={"podSecurityContext": {"sysctls": []}, "resources": {"claims": []}, "global": {"x": 1}, "enabled": True})
+
+
+if __name__ == "__main__":
+    unittest.main()
