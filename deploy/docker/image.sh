@@ -122,6 +122,8 @@ build_image() { # name, arguments...
   shift
   build_stage assembled "$name-parts" "$@"
   build_stage runtime "$name" --build-arg ASSEMBLED="$name-parts"
+  # buildah 1.28 leaves the container of a stage that is only FROM.
+  buildah containers --quiet --filter ancestor="$name-parts" | while read -r container; do buildah rm "$container" >/dev/null; done
 }
 
 # What a registry would call it: the digest of the manifest with compressed layers.

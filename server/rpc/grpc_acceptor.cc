@@ -234,11 +234,11 @@ void GrpcAcceptor::CutIdleInput() {
   for (const auto& [duplicate, connection] : connections_) {
     const std::optional<TcpBytes> bytes = BytesOf(duplicate);
     if (!bytes.has_value() || !input_.IsTooMuch(connection.peer, *bytes, now)) continue;
+    metrics_.CountCutConnection();  // first: who sees the end may look at the count
     // A reset when the last descriptor is closed: a peer that still sends would wait for room for ever.
     const linger reset{1, 0};
     setsockopt(duplicate, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
     shutdown(duplicate, SHUT_RDWR);  // gRPC reads the end of it, and so do we
-    metrics_.CountCutConnection();
     const auto left_out = cut_lines_.Admit(now);
     if (!left_out.has_value()) continue;
     Log(LogLevel::kWarning, "gRPC connection cut: it sends much and calls nothing",

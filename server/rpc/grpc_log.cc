@@ -15,7 +15,8 @@ namespace {
 constexpr int kMostLinesPerSecond = 10;
 
 void Take(gpr_log_func_args* line) {
-  static LogLimiter& limit = *new LogLimiter(kMostLinesPerSecond, absl::Seconds(1));  // never destroyed: threads of gRPC may outlive main
+  static LogLimiter& limit =
+      *new LogLimiter(kMostLinesPerSecond, absl::Seconds(1));  // never destroyed: threads of gRPC may outlive main
   const std::optional<uint64_t> left_out = limit.Admit(absl::Now());
   if (!left_out.has_value()) return;
   const std::string_view path = line->file;

@@ -4,9 +4,9 @@
 
 namespace refund_relay {
 
-// From now on gRPC's own lines (its errors, unless GRPC_VERBOSITY asks for more) are JSON as all others. Peers cause most
-// of them, by a failed handshake for one, so they are at most ten a second and no error of ours. For the start, before
-// gRPC is used.
+// From now on gRPC's own lines (its errors, unless GRPC_VERBOSITY asks for more) are JSON as all others. Peers cause
+// most of them, by a failed handshake for one, so they are at most ten a second and no error of ours. For the start,
+// before gRPC is used.
 void TakeGrpcLog();
 
 }  // namespace refund_relay

@@ -141,10 +141,14 @@ std::map<std::string, absl::Time> RpcMetrics::WaitingSince(const std::map<std::s
 
 std::vector<prometheus::MetricFamily> RpcMetrics::Collect() const {
   const std::vector<StreamRegistry::Record> streams = streams_.List();
-  const std::map<std::string, Subscriber> subscribers = Subscribers(streams);
+  std::map<std::string, Subscriber> subscribers = Subscribers(streams);
   // After the positions were taken, so that none is ahead of it.
   const uint64_t last = fan_out_.last().sequence;
   const uint64_t before_first = deleted_through();
+  for (auto& [label, subscriber] : subscribers) {
+    // Deleted events are counted as expired, not as lag.
+    if (subscriber.position.has_value()) subscriber.position = std::max(*subscriber.position, before_first);
+  }
   const std::map<std::string, absl::Time> waiting_since = WaitingSince(subscribers, last);
   const absl::Time now = clock_.Now();
 
@@ -161,8 +165,7 @@ std::vector<prometheus::MetricFamily> RpcMetrics::Collect() const {
   for (const auto& [label, subscriber] : subscribers) {
     AddGauge(connected, label, static_cast<double>(subscriber.streams));
     if (!subscriber.position.has_value()) continue;
-    const uint64_t from = std::max(*subscriber.position, before_first);  // deleted events are counted as expired
-    const uint64_t lag = last > from ? last - from : 0;
+    const uint64_t lag = last > *subscriber.position ? last - *subscriber.position : 0;
     AddGauge(lag_events, label, static_cast<double>(lag));
     const auto since = waiting_since.find(label);
     if (lag == 0) {

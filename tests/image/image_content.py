@@ -34,13 +34,15 @@ def regular_files():
 
 
 def run(*command):
-    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise AssertionError(f'{command} ended with {done.returncode}: {done.stderr}')
+    return done.stdout
 
 
 def has_interpreter(here):
     """Whether an ELF file is a program, or a library that can be run like one."""
-    return re.search(r'^\s+INTERP ', subprocess.run(['readelf', '-lW', here], check=True, stdout=subprocess.PIPE,
-                                                   stderr=subprocess.DEVNULL, text=True).stdout, re.MULTILINE)
+    return re.search(r'^\s+INTERP ', run('readelf', '-lW', here), re.MULTILINE)
 
 
 def in_image(*command):

@@ -211,10 +211,11 @@ class KeyFileTest(unittest.TestCase):
             "shared secret": jwt.encode({**jwt.decode(key.token(), options={"verify_signature": False})},
                                         key_set(key), algorithm="HS256", headers={"kid": "RS256"}),
             "too long": key.token(padding="x" * 6500),
+            "too long for a call": key.token(padding="x" * 15000),
         }
         for what, token in wrong.items():
             with self.subTest(what):
-                if what == "too long":
+                if what == "too long for a call":
                     self.assertEqual(grpc.StatusCode.RESOURCE_EXHAUSTED, error_of(self.relay.info, token).code)
                 else:
                     self.assertEqual(REJECTED, self.relay.refusal(token))

@@ -12,13 +12,18 @@ import traceback
 import unittest
 
 import alert_rules
+import server_faults
+import storage_faults
+import subscriber_faults
+import webhook_faults
 import webhooks
-from alert_faults import FAULTS, commit, read_on
+from alert_fault import FAULTS, commit, read_on
 from alert_site import Server, Site, Watch
 from prometheus import Prometheus
 from relay import DEADLINE
 from stream import EARLIEST, Stream, request
 
+FAULT_MODULES = (server_faults, storage_faults, subscriber_faults, webhook_faults)  # they register their faults
 HEALTHY = "healthy"
 # For tests/operations/break_alerts.py only: an expression that stands in for each rule's own.
 INSTEAD = os.environ.get("REFUND_RELAY_ALERT_EXPRESSION")
@@ -39,6 +44,7 @@ class AlertsTest(unittest.TestCase):
         print(f"{name}: {time.monotonic() - begun:.0f} s", flush=True)
 
     def test_every_alert_fires_by_its_fault_and_clears(self):
+        self.assertEqual({module.__name__ for module in FAULT_MODULES}, {function.__module__ for _, function, _ in FAULTS})
         rules = self.rules()
         with Prometheus(rules) as prometheus, Watch(prometheus) as watch:
             site = Site(prometheus, watch)

@@ -114,14 +114,15 @@ class ProxiesTest(unittest.TestCase):
 
     def test_a_proxy_that_drops_in_silence_is_noticed_and_left(self):
         nginx, haproxy = self.proxies
-        self.freeze_and_see(nginx, PLAIN, 100)
-        self.freeze_and_see(haproxy, TLS, 200)
+        self.freeze_and_see(nginx, 100)
+        self.freeze_and_see(haproxy, 200)
 
-    def freeze_and_see(self, proxy, port, number):
+    def freeze_and_see(self, proxy, number):
         other = next(another for another in self.proxies if another is not proxy)
         command = [
-            os.path.join(BIN, "refundctl"), f"--address=ipv4:{proxy.host}:{port},{other.host}:{port}", "--output=json",
-            *([f"--ca_file={self.authority.cert_file}", "--server_name=localhost"] if port == TLS else []),
+            # With two addresses, a name has to stand in the request: newer HAProxys take no list as its authority.
+            os.path.join(BIN, "refundctl"), f"--address=ipv4:{proxy.host}:{TLS},{other.host}:{TLS}", "--output=json",
+            f"--ca_file={self.authority.cert_file}", "--server_name=localhost",
             "tail", "--name=silent", "--from=latest", "--heartbeat-interval=1s",
         ]
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as tail:
@@ -151,12 +152,14 @@ class ProxiesTest(unittest.TestCase):
                 tail.terminate()
 
     def until(self, notices, kind, seen=None):
+        passed = []
         for notice in notices:
+            passed.append(notice)
             if seen is not None:
                 seen.append(notice["kind"])
             if notice["kind"] == kind:
                 return notice
-        self.fail(f"refundctl ended before {kind}")
+        return self.fail(f"refundctl ended before {kind}, after {passed}")
 
     def test_webhooks_pass_byte_for_byte(self):
         body = webhooks.sample_body(webhooks.SUBSCRIPTION)
@@ -166,12 +169,13 @@ class ProxiesTest(unittest.TestCase):
             with self.subTest(proxy.kind):
                 connection = http.client.HTTPSConnection(proxy.host, WEBHOOKS, timeout=DEADLINE, context=trust)
                 self.addCleanup(connection.close)
-                headers = {"Content-Type": "application/json", **webhooks.signed(body)}
+                headers = {"Content-Type": "application/json", "X-Request-Id": "theirs", **webhooks.signed(body)}
                 connection.request("POST", "/webhooks/refund?from=vendor", body, headers)
                 answer = connection.getresponse()
                 self.assertEqual(200, answer.status, answer.read())
-                # The one that the log has, whatever the proxy adds.
+                # The one that the log has, whatever the request carried.
                 request_id = answer.headers["X-Request-Id"]
+                self.assertNotEqual("theirs", request_id)
                 answer.read()
                 self.plain.wait_for_line(lambda line: line.get("request_id") == request_id)
                 connection.request("GET", "/elsewhere")

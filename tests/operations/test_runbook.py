@@ -6,7 +6,7 @@ import subprocess
 import unittest
 
 import webhooks
-from alert_faults import commit
+from alert_fault import commit
 from debian_tools import ROOT
 from relay import BIN, DEADLINE, Relay
 

@@ -32,7 +32,7 @@ class StreamingServer {
     int history_threads = 2;
     std::optional<Storage> storage = std::nullopt;  // in memory if unset
     ParseFunction parse = ParseWebhook;
-    std::string access_policy = {};     // JSON; everyone may do everything if it is empty
+    std::string access_policy = {};  // JSON; everyone may do everything if it is empty
     ServiceAccountVerifier* service_accounts = nullptr;
     std::vector<NewEvent> stored = {};  // appended before the server starts, so that they are history
   };

@@ -19,7 +19,6 @@ class Package:
         fields = dict(line.split(': ', 1) for line in self.stanza.splitlines() if ': ' in line and line[0] != ' ')
         self.version = fields['Version']
         self.architecture = fields['Architecture']
-        self.maintainer = fields['Maintainer']
         source, _, source_version = fields.get('Source', name).partition(' ')
         self.source = source
         self.source_version = source_version.strip('()') or self.version

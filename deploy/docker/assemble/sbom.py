@@ -18,7 +18,7 @@ def debian_package(package, debian_version):
     quoted = urllib.parse.quote(package.version, safe='')
     return {
         'SPDXID': spdx_id('deb', package.name), 'name': package.name, 'versionInfo': package.version,
-        'supplier': 'Organization: Debian', 'originator': 'Person: ' + package.maintainer,
+        'supplier': 'Organization: Debian',
         'downloadLocation': NO, 'filesAnalyzed': False,
         'sourceInfo': f'built by Debian from: {package.source} {package.source_version}',
         'licenseConcluded': NO, 'licenseDeclared': NO, 'copyrightText': NO,
@@ -65,7 +65,7 @@ def document(version, revision, epoch, binaries, installed, compiled_in, debian_
              'primaryPackagePurpose': 'CONTAINER', **ours},
             {'SPDXID': 'SPDXRef-refund-relay', 'name': 'refund-relay', 'filesAnalyzed': True,
              'packageVerificationCode': {'packageVerificationCodeValue': code}, 'licenseInfoFromFiles': [NO],
-             'primaryPackagePurpose': 'APPLICATION', 'hasFiles': [file['SPDXID'] for file in files], **ours},
+             'primaryPackagePurpose': 'APPLICATION', **ours},
             *(debian_package(packages[name], debian_version) for name in sorted(packages))],
         'files': files,
         'relationships': [{'spdxElementId': a, 'relationshipType': how, 'relatedSpdxElement': b}
