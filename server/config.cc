@@ -194,6 +194,14 @@ void CheckTogether(Config& config, ConfigReader& reader) {
         "--grpc_tls_client_ca_file: client certificates need TLS; give --grpc_tls_cert_file and --grpc_tls_key_file "
         "too");
   }
+  if (!config.grpc_address.IsLoopback() && config.access_policy_file.empty()) {
+    config.warnings.emplace_back(
+        "--access_policy_file is not set: whoever gets into --grpc_address may see and do everything");
+  }
+  if (!config.grpc_address.IsLoopback() && config.grpc_tls_cert_file.empty() && !config.access_policy_file.empty()) {
+    config.warnings.emplace_back(
+        "--allow_insecure_grpc: bearer tokens of --access_policy_file come in plain text; who reads along has them");
+  }
   if (!config.grpc_tls_require_client_cert && config.grpc_tls_client_ca_file.empty()) {
     config.warnings.emplace_back(
         "--nogrpc_tls_require_client_cert has no effect without --grpc_tls_client_ca_file: nobody is asked for a "

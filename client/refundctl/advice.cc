@@ -105,7 +105,11 @@ std::string WhatToDo(const RpcError& error, Command command) {
     case grpc::StatusCode::UNAVAILABLE:
     case grpc::StatusCode::DEADLINE_EXCEEDED:
     case grpc::StatusCode::CANCELLED:
-      return "Check that refund-relay runs and that --address (or REFUND_RELAY_ADDRESS) is its gRPC address.";
+      return "Check that refund-relay runs and that --address (or REFUND_RELAY_ADDRESS) is its gRPC address. If it "
+             "speaks TLS, "
+             "give --ca_file (or --tls), --server_name if its certificate does not name the address, and --cert_file "
+             "and "
+             "--key_file if it wants to see a certificate.";
     case grpc::StatusCode::OUT_OF_RANGE:
       return "What was asked for has been deleted by retention. Start knowingly from what is left.";
     case grpc::StatusCode::DATA_LOSS:

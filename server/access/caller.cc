@@ -36,8 +36,11 @@ bool HasCertificate(const SubscriberPolicy& subscriber, const std::vector<std::s
 
 }  // namespace
 
-CallerClaim ReadCallerClaim(absl::Span<const std::string_view> authorization, const CertificateNames& certificate) {
+CallerClaim ReadCallerClaim(absl::Span<const std::string_view> authorization, const CertificateNames& certificate,
+                            absl::Time now) {
   CallerClaim claim;
+  claim.certificate_expires = certificate.expires;
+  claim.certificate_expired = now >= certificate.expires;
   if (!authorization.empty()) {
     claim.method = CallerMethod::kToken;
     const auto token = authorization.size() == 1 ? TokenOf(authorization[0]) : std::nullopt;
@@ -55,7 +58,8 @@ CallerClaim ReadCallerClaim(absl::Span<const std::string_view> authorization, co
 
 Caller::Caller(CallerClaim claim, std::shared_ptr<const AccessPolicy> policy)
     : claim_(std::move(claim)), policy_(std::move(policy)) {
-  if (claim_.method == CallerMethod::kNone || !claim_.well_formed) return;
+  if (!restricted() || claim_.method == CallerMethod::kNone || !claim_.well_formed || claim_.certificate_expired)
+    return;
   for (const SubscriberPolicy& subscriber : policy_->subscribers) {
     if (IsIt(subscriber)) names_.push_back(&subscriber);
   }
@@ -76,10 +80,11 @@ bool Caller::IsIt(const SubscriberPolicy& subscriber) const {
 }
 
 Caller Caller::Identify(absl::Span<const std::string_view> authorization, const CertificateNames& certificate,
-                        std::shared_ptr<const AccessPolicy> policy, ServiceAccountVerifier* verifier) {
-  Caller caller(ReadCallerClaim(authorization, certificate), policy);
+                        std::shared_ptr<const AccessPolicy> policy, ServiceAccountVerifier* verifier, absl::Time now) {
+  Caller caller(ReadCallerClaim(authorization, certificate, now), policy);
   const CallerClaim& claim = caller.claim_;
-  if (verifier == nullptr || claim.method != CallerMethod::kToken || caller.result() != CallerResult::kWrong) {
+  if (verifier == nullptr || claim.certificate_expired || claim.method != CallerMethod::kToken ||
+      caller.result() != CallerResult::kWrong) {
     return caller;
   }
   const std::string_view token = TokenOf(authorization[0]).value();
@@ -100,6 +105,7 @@ Caller Caller::Again(std::shared_ptr<const AccessPolicy> policy, const ServiceAc
 }
 
 CallerResult Caller::result() const {
+  if (claim_.certificate_expired) return CallerResult::kWrong;
   if (!restricted() || !names_.empty()) return CallerResult::kAuthentic;
   if (claim_.method == CallerMethod::kNone) return CallerResult::kAbsent;
   if (claim_.method == CallerMethod::kServiceAccount &&

@@ -2,6 +2,7 @@
 #ifndef REFUND_RELAY_SERVER_ACCESS_CALLER_H_
 #define REFUND_RELAY_SERVER_ACCESS_CALLER_H_
 
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <string>
@@ -43,9 +44,11 @@ class ServiceAccountVerifier {
 struct CallerClaim {
   CallerMethod method = CallerMethod::kNone;
   bool well_formed = true;
+  bool certificate_expired = false;  // then nothing else counts
   Sha256Digest token_hash{};
   std::vector<std::string> certificates;  // `dns:NAME`, `uri:URI`: the names in the client certificate
   ServiceAccountClaim service_account;    // with kServiceAccount
+  absl::Time certificate_expires = absl::InfiniteFuture();  // of one that was shown
 };
 
 // The names of a client certificate that was verified. `present` also if it has none that counts.
@@ -53,11 +56,14 @@ struct CertificateNames {
   bool present = false;
   std::vector<std::string> dns;
   std::vector<std::string> uri;
+  absl::Time expires = absl::InfiniteFuture();
 };
 
 // A token counts before a certificate and alone: one that is present must be right. `authorization` holds the values of
-// that metadata key; more than one is ill-formed. Pure.
-CallerClaim ReadCallerClaim(absl::Span<const std::string_view> authorization, const CertificateNames& certificate);
+// that metadata key; more than one is ill-formed. A certificate that has expired by `now` spoils any claim: TLS looks
+// at its dates in a whole handshake only, and a session that is resumed by a ticket has none. Pure.
+CallerClaim ReadCallerClaim(absl::Span<const std::string_view> authorization, const CertificateNames& certificate,
+                            absl::Time now);
 
 // A caller under one version of the policy, which it keeps alive. A value; thread-safe as such.
 class Caller {
@@ -66,19 +72,19 @@ class Caller {
   Caller() = default;
 
   // Looks `claim` up in `policy`. Hashes of tokens are compared in constant time, all of them, so that the time taken
-  // tells nothing about them.
+  // tells nothing about them. Without a policy every caller may do everything whose certificate has not expired.
   Caller(CallerClaim claim, std::shared_ptr<const AccessPolicy> policy);
 
   // Who has these credentials: a token by its hash; one that the policy does not know and that looks like a JWT is a
-  // service account's, if `verifier` is there. Then by the names of the certificate. `policy` is not null.
+  // service account's, if `verifier` is there. Then by the names of the certificate.
   static Caller Identify(absl::Span<const std::string_view> authorization, const CertificateNames& certificate,
-                         std::shared_ptr<const AccessPolicy> policy, ServiceAccountVerifier* verifier);
+                         std::shared_ptr<const AccessPolicy> policy, ServiceAccountVerifier* verifier, absl::Time now);
   // The same caller under another policy, and with the keys of now.
   Caller Again(std::shared_ptr<const AccessPolicy> policy, const ServiceAccountVerifier* verifier) const;
 
   CallerResult result() const;
   // When its credentials end by themselves.
-  absl::Time expires() const { return claim_.service_account.expires; }
+  absl::Time expires() const { return std::min(claim_.service_account.expires, claim_.certificate_expires); }
   const CallerClaim& claim() const { return claim_; }
   // The first of its names in alphabetical order; empty if it has none.
   std::string_view name() const { return names_.empty() ? std::string_view() : names_.front()->name; }

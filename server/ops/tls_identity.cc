@@ -130,4 +130,11 @@ absl::StatusOr<TlsIdentity> ParseTlsIdentity(const std::string& cert_pem, const 
   return identity;
 }
 
+absl::Time CertificateExpiry(const std::string& pem) {
+  ERR_clear_error();
+  const auto certificates = ReadCertificates(pem, "the certificate");
+  if (!certificates.ok()) return absl::InfinitePast();
+  return TimeOf(X509_get0_notAfter(certificates->front().get()), "the certificate").value_or(absl::InfinitePast());
+}
+
 }  // namespace refund_relay

@@ -48,6 +48,9 @@ struct TlsIdentity {
 absl::StatusOr<TlsIdentity> ParseTlsIdentity(const std::string& cert_pem, const std::string& key_pem,
                                              const std::string& client_ca_pem, absl::Time now);
 
+// When the first certificate in a PEM text expires; the infinite past if there is none that can be read. Pure.
+absl::Time CertificateExpiry(const std::string& pem);
+
 // `Snapshot` may be called by any thread; `Load`, then `Watch`, by the one that starts. Files that become unusable keep
 // what was read before in force, with an error in the log. What is replaced stays valid for the connections that use
 // it.

@@ -13,6 +13,7 @@
 #include "server/access/policy_reader.h"
 #include "server/log/status_reason.h"
 #include "server/ops/logging.h"
+#include "server/ops/tls_store.h"
 
 namespace refund_relay {
 namespace {
@@ -35,6 +36,8 @@ CertificateNames NamesOf(const grpc::ServerContext& context) {
   if (peer == nullptr) return names;
   names.present = !peer->FindPropertyValues(GRPC_X509_PEM_CERT_PROPERTY_NAME).empty();
   if (!names.present) return names;
+  const std::vector<std::string> pem = Values(*peer, GRPC_X509_PEM_CERT_PROPERTY_NAME);
+  names.expires = CertificateExpiry(pem.front());
   names.dns = Values(*peer, GRPC_PEER_DNS_PROPERTY_NAME);
   names.uri = Values(*peer, GRPC_PEER_URI_PROPERTY_NAME);
   return names;
@@ -126,13 +129,15 @@ std::shared_ptr<const AccessPolicy> AccessControl::policy() const {
 
 Caller AccessControl::Identify(const grpc::ServerContext& context) {
   std::shared_ptr<const AccessPolicy> current = policy();
-  if (current == nullptr) return Caller();
+  const absl::Time now = absl::Now();
+  // Without a policy it still counts whether the certificate has expired.
+  if (current == nullptr) return Caller(ReadCallerClaim({}, NamesOf(context), now), nullptr);
   std::vector<std::string_view> authorization;
   const auto [begin, end] = context.client_metadata().equal_range(kAuthorizationKey);
   for (auto value = begin; value != end; ++value) {
     authorization.emplace_back(value->second.data(), value->second.size());
   }
-  Caller caller = Caller::Identify(authorization, NamesOf(context), std::move(current), service_accounts_);
+  Caller caller = Caller::Identify(authorization, NamesOf(context), std::move(current), service_accounts_, now);
   authentications_
       .Add({{"method", MethodLabel(caller.claim().method)},
             {"key", caller.name().empty() ? "none" : std::string(caller.name())},
@@ -188,6 +193,10 @@ absl::Status CheckAuthentic(const Caller& caller) {
           "TOKEN_KEYS_UNAVAILABLE");
     case CallerResult::kWrong:
       break;
+  }
+  if (caller.claim().certificate_expired) {
+    return WithReason(absl::UnauthenticatedError("the client certificate has expired; connect anew with a newer one"),
+                      "CREDENTIALS_REJECTED");
   }
   if (caller.claim().method == CallerMethod::kServiceAccount) {
     const std::string_view cause = caller.claim().service_account.cause;

@@ -241,7 +241,7 @@ void GrpcAcceptor::CutIdleInput() {
     shutdown(duplicate, SHUT_RDWR);  // gRPC reads the end of it, and so do we
     const auto left_out = cut_lines_.Admit(now);
     if (!left_out.has_value()) continue;
-    Log(LogLevel::kWarning, "gRPC connection cut: it sends much and calls nothing",
+    Log(LogLevel::kWarning, "gRPC connection cut: it sends much and calls nothing that lets it in",
         {{"peer", PeerAddress::Of(connection.peer.address()).ToString()},
          {"received_bytes", bytes->received},
          {"cuts_not_logged", *left_out}});

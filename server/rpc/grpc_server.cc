@@ -93,6 +93,9 @@ class GrpcServer::Impl {
     builder.RegisterService(&admin_);
     builder.SetMaxReceiveMessageSize(kMaxRequestBytes);
     builder.SetMaxSendMessageSize(-1);
+    // gRPC inflates before it looks at the limit above, and before anybody knows who calls.
+    builder.SetCompressionAlgorithmSupportStatus(GRPC_COMPRESS_DEFLATE, false);
+    builder.SetCompressionAlgorithmSupportStatus(GRPC_COMPRESS_GZIP, false);
     builder.SetResourceQuota(grpc::ResourceQuota("refund-relay").SetMaxThreads(kMaxGrpcThreads));
     builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, kMaxMetadataBytes);
     builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, Milliseconds(kKeepaliveTime));

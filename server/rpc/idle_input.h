@@ -34,7 +34,8 @@ class IdleInput {
   void Opened(const Endpoint& peer) ABSL_LOCKS_EXCLUDED(mutex_);
   void Closed(const Endpoint& peer) ABSL_LOCKS_EXCLUDED(mutex_);
 
-  // A call began; `peer` as grpc::ServerContext::peer() writes it. Not one of a connection that is not open.
+  // A call of an authentic caller began: those of others pay for nothing, or one now and then would hide a flood.
+  // `peer` as grpc::ServerContext::peer() writes it. Not one of a connection that is not open.
   void CallBegan(std::string_view peer) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Whether the connection, which has moved so many bytes by now, has sent too much since its last call began. Calls

@@ -115,7 +115,6 @@ void SubscribeCall::OnRequested(bool ok) {
   thread_.CallMatched();
   Request(service_, context_, thread_, registry_);
   peer_ = server_context_.peer();
-  context_.input->CallBegan(peer_);
   last_sent_ = std::chrono::steady_clock::now();
   if (const absl::Status status = Open(); !status.ok()) Refuse(status);
 }
@@ -128,6 +127,7 @@ bool SubscribeCall::HasItsRights() const {
 absl::Status SubscribeCall::Open() {
   caller_ = context_.access.Identify(server_context_);
   if (absl::Status known = CheckAuthentic(caller_); !known.ok()) return known;
+  context_.input->CallBegan(peer_);
   if (context_.draining.load(std::memory_order_relaxed)) return DrainingError();
   v1::SubscribeRequest request;
   if (!grpc::SerializationTraits<v1::SubscribeRequest>::Deserialize(&request_bytes_, &request).ok()) {

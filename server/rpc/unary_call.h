@@ -63,12 +63,12 @@ class UnaryCall final : private QueueThread::Tag {
     thread_.CallMatched();
     WaitForNext(method_, thread_);
     answered_ = true;
-    method_.context->input->CallBegan(context_.peer());
     caller_ = method_.access->Identify(context_);
     if (absl::Status known = CheckAuthentic(caller_); !known.ok()) {
       Answer(std::move(known));
       return;
     }
+    method_.context->input->CallBegan(context_.peer());
     method_.handle(request_, caller_, [this](absl::StatusOr<Response> response) { Answer(std::move(response)); });
   }
 

@@ -115,6 +115,24 @@ TEST_F(ClientCertificateTest, AWrongTokenIsNotMadeGoodByACertificate) {
             StatusCode::UNAUTHENTICATED);
 }
 
+// The connection stays; so it would with a session that a ticket resumes, where TLS looks at no date.
+TEST_F(ClientCertificateTest, ACertificateThatExpiresEndsItsStreamsAndCalls) {
+  authority_.set_validity(5);
+  const auto stub = Stub(authority_.Issue("any", "DNS:books.internal"));
+  v1::SubscribeRequest request = FromEarliest();
+  request.set_subscriber_name("by-dns");
+  StreamReader stream(*stub, request);
+  v1::SubscribeResponse response;
+  while (stream.TryRead(&response)) {
+  }
+  EXPECT_EQ(response.going_away().reason(), "MAX_STREAM_AGE");
+  EXPECT_EQ(stream.Finish().error_code(), StatusCode::UNAVAILABLE);
+  const auto called = Call(*stub, &Events::GetLogInfo, v1::GetLogInfoRequest());
+  EXPECT_EQ(called.status.error_code(), StatusCode::UNAUTHENTICATED);
+  EXPECT_EQ(called.reason(), "CREDENTIALS_REJECTED");
+  EXPECT_THAT(called.status.error_message(), testing::HasSubstr("has expired"));
+}
+
 TEST_F(ClientCertificateTest, ACertificateOfAnotherAuthorityDoesNotEvenConnect) {
   TestAuthority other;
   const auto stub = Stub(other.Issue("any", "DNS:books.internal"));

@@ -19,6 +19,7 @@ WRONG_TOKEN = "wW4rOnGtOkEnXy7ZaBcD1eFgHiJkLmNo"
 ILL_FORMED_TOKEN = "iL5 lF ormed tOkEn with spaces 77"
 # What clients say in their requests, and what a stranger may put there: theirs to hear again, not ours to log.
 OWN_TEXT = "priya.own@example.net"
+OWN_NAME = "priya.own.example.net"
 
 PERSON = {
     "phoneNumber": "9811122233",

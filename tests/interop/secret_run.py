@@ -8,6 +8,7 @@ import os
 import signal
 import socket
 import sqlite3
+import ssl
 import subprocess
 import tempfile
 import time
@@ -17,10 +18,11 @@ import grpc
 from refundrelay.v1 import admin_service_pb2 as admin
 from refundrelay.v1 import refund_event_service_pb2 as service
 
+import raw_h2
 import webhooks
 from certificates import Authority, nth_read
 from emitted import (BOOKS_TOKEN, BROKEN_SECRET, ILL_FORMED_TOKEN, MISPLACED_SECRET, NEW_SECRET, OLD_SECRET, OPERATOR_TOKEN,
-                     OWN_TEXT, PERSON, WRONG_PASSWORD, WRONG_SECRET, WRONG_TOKEN, Emitted, hashed)
+                     OWN_NAME, OWN_TEXT, PERSON, WRONG_PASSWORD, WRONG_SECRET, WRONG_TOKEN, Emitted, hashed)
 from raw_http import read_answer, webhook_request
 from relay import BASIC_PASSWORD, BASIC_USER, BIN, DEADLINE, Relay, basic_header, run_to_end
 from stream import COMMITTED, EARLIEST, RichError, request
@@ -103,6 +105,27 @@ class SecretRun:
                     while part := connection.recv(65536):
                         answer += part
                 self.answers.add(f"rubbish to {door}", answer)
+
+    def quoted_by_grpc(self, relay, ca_file=None):
+        """Metadata that gRPC does not understand, and a server name that nobody has: its own messages quote them."""
+        for name in ("content-type", "te", "grpc-timeout", "grpc-encoding", "grpc-status", ":method", ":scheme"):
+            with contextlib.ExitStack() as stack:
+                connection = stack.enter_context(socket.create_connection(relay.address("grpc"), DEADLINE))
+                if ca_file is not None:
+                    context = ssl.create_default_context(cafile=ca_file)
+                    context.set_alpn_protocols(["h2"])
+                    context.check_hostname = False
+                    connection = stack.enter_context(context.wrap_socket(connection, server_hostname=OWN_NAME))
+                connection.sendall(raw_h2.PREFACE + raw_h2.frame(raw_h2.SETTINGS) + raw_h2.frame(
+                    raw_h2.HEADERS, raw_h2.END_HEADERS | raw_h2.END_STREAM, 1,
+                    raw_h2.call_headers("refundrelay.v1.RefundEventService/GetLogInfo", (name, OWN_TEXT))))
+                kind = None
+                while kind not in (raw_h2.HEADERS, raw_h2.RST_STREAM, raw_h2.GOAWAY):
+                    try:
+                        kind, _, _, payload = raw_h2.read_frame(connection)
+                    except (EOFError, ConnectionError):
+                        break
+                    self.answers.add("gRPC about metadata", payload)
 
     def call(self, method, message, *tokens, keep_response=False):
         """Calls a unary method or reads a stream to its end; keeps errors with all their metadata."""
@@ -248,6 +271,7 @@ class SecretRun:
     def calls(self, relay):
         books, operator = "Bearer " + BOOKS_TOKEN, "Bearer " + OPERATOR_TOKEN
         events, quarantine = relay.events(), relay.admin()
+        self.quoted_by_grpc(relay)
         info = service.GetLogInfoRequest()
         for tokens in ((), ("Bearer " + WRONG_TOKEN,), (ILL_FORMED_TOKEN,), (books, operator), ("Bearer",)):
             self.call(events.GetLogInfo, info, *tokens)
@@ -401,6 +425,7 @@ class SecretRun:
                         f"--http_tls_key_file={key}") as relay:
             for door in ("http", "grpc"):
                 self.rubbish(relay, door)
+            self.quoted_by_grpc(relay, authority.cert_file)
             refused = 0
             for new_cert, new_key in ((pairs[0][0], pairs[1][1]), (pairs[2][1], pairs[2][1]),
                                       (pairs[1][0], pairs[1][1][:-60]), (pairs[1][1], pairs[1][0])):

@@ -12,7 +12,7 @@ from refundrelay.v1 import refund_event_service_pb2 as service
 
 import raw_h2
 import webhooks
-from raw_h2 import CONTINUATION, END_HEADERS, HEADERS, PING, RST_STREAM, SETTINGS, frame
+from raw_h2 import CONTINUATION, DATA, END_HEADERS, END_STREAM, HEADERS, PING, RST_STREAM, SETTINGS, frame
 from relay import DEADLINE, LITTLE_QUARANTINE, SANITIZE, Relay
 from stream import EARLIEST, Stream, request
 from test_admin_http import metric
@@ -126,6 +126,34 @@ class CutTest(FloodCase):
                 self.assert_cut(resets(method))
 
 
+class StrangersTest(FloodCase):
+    """With a policy, calls that nobody may make pay for nothing."""
+
+    def setUp(self):
+        self.relay = Relay()
+        policy = self.relay.write_file("policy", '{"subscribers": {}}')
+        self.relay.flags = [f"--access_policy_file={policy}"]
+        self.enterContext(self.relay)
+
+    def test_a_refused_call_now_and_then_does_not_hide_a_flood(self):
+        def mixed():
+            stream = 1
+            ours, others = raw_h2.call_headers(INFO), raw_h2.call_headers("nobody.v1.Nothing/Call")
+            while True:
+                piece = frame(HEADERS, END_HEADERS, stream, ours) + frame(DATA, END_STREAM, stream, raw_h2.message())
+                for _ in range(200):
+                    stream += 2
+                    piece += frame(HEADERS, END_HEADERS, stream, others)
+                    piece += frame(RST_STREAM, 0, stream, bytes([0, 0, 0, 8]))
+                stream += 2
+                yield piece
+
+        before = self.resident_bytes()
+        self.flood(raw_h2.connect(self.relay.address("grpc")), mixed())
+        self.assertEqual(1, self.cuts())
+        self.assertLess(self.resident_bytes() - before, MEMORY_BYTES)
+
+
 class BoundedTest(FloodCase):
     def test_pings_are_ended_by_grpc_itself(self):
         before = self.resident_bytes()
@@ -175,6 +203,17 @@ class BoundedTest(FloodCase):
             stub.GetEvent(service.GetEventRequest(event_id="x" * (300 << 10)), timeout=DEADLINE)
         self.assertEqual(grpc.StatusCode.RESOURCE_EXHAUSTED, caught.exception.code())
         self.assertTrue(stub.GetLogInfo(service.GetLogInfoRequest(), timeout=DEADLINE).log_id)
+
+    def test_compressed_messages_are_refused_before_they_are_inflated(self):
+        # RESOURCE_EXHAUSTED would say that it was inflated and is too large.
+        channel = grpc.insecure_channel("%s:%d" % self.relay.address("grpc"))
+        self.addCleanup(channel.close)
+        call = channel.unary_unary("/" + INFO, request_serializer=lambda message: message)
+        for compression in (grpc.Compression.Gzip, grpc.Compression.Deflate):
+            with self.assertRaises(grpc.RpcError) as caught:
+                call(bytes(16 << 20), compression=compression, timeout=DEADLINE)
+            self.assertEqual(grpc.StatusCode.UNIMPLEMENTED, caught.exception.code(), caught.exception)
+        self.assert_served()
 
     def test_busy_callers_and_quiet_ones_are_not_cut(self):
         stub = self.relay.events()

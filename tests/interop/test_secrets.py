@@ -16,7 +16,7 @@ from refundrelay.v1 import admin_service_pb2 as admin
 
 import webhooks
 from certificates import Authority, SecretVolume, nth_read
-from emitted import OWN_TEXT, personal_texts
+from emitted import OWN_NAME, OWN_TEXT, personal_texts
 from process_memory import found_in_memory
 from relay import BASIC_PASSWORD, BASIC_USER, BIN, DEADLINE, Relay, basic_header
 from secret_run import SecretRun
@@ -38,7 +38,7 @@ class WholeRunTest(unittest.TestCase):
             self.assertEqual([], emitted.find(texts))
 
     def test_what_clients_and_strangers_say_is_in_no_log_metric_or_page_of_ours(self):
-        self.assertEqual([], self.run_of_all.ours.find([OWN_TEXT]))
+        self.assertEqual([], self.run_of_all.ours.find([OWN_TEXT, OWN_NAME]))
         # They may hear it again.
         self.assertTrue(self.run_of_all.answers.find([OWN_TEXT]))
 

@@ -14,6 +14,8 @@ namespace {
 using testing::ElementsAre;
 using testing::IsEmpty;
 
+const absl::Time kNow = absl::FromUnixSeconds(100);
+
 SubscriberPolicy Subscriber(std::string name, std::vector<std::string> tokens, std::vector<std::string> certificates) {
   SubscriberPolicy subscriber;
   subscriber.name = std::move(name);
@@ -33,7 +35,7 @@ std::shared_ptr<const AccessPolicy> TwoNames() {
 
 CallerClaim TokenClaim(const std::string& token) {
   const std::string value = absl::StrCat("Bearer ", token);
-  return ReadCallerClaim({std::string_view(value)}, {});
+  return ReadCallerClaim({std::string_view(value)}, {}, kNow);
 }
 
 struct IdentityCase {
@@ -47,9 +49,25 @@ struct IdentityCase {
 class IdentityTest : public testing::TestWithParam<IdentityCase> {};
 
 TEST_P(IdentityTest, IsDecidedByTokenOrCertificate) {
-  const Caller caller(ReadCallerClaim(GetParam().authorization, GetParam().certificate), TwoNames());
+  const Caller caller(ReadCallerClaim(GetParam().authorization, GetParam().certificate, kNow), TwoNames());
   EXPECT_EQ(caller.result(), GetParam().result) << GetParam().what;
   EXPECT_EQ(caller.name(), GetParam().name) << GetParam().what;
+}
+
+// TLS does not look at the dates of a session that is resumed.
+TEST(CallerTest, AnExpiredCertificateSpoilsEverything) {
+  const std::vector<std::string_view> token = {"Bearer old"};
+  for (const auto& policy : {TwoNames(), std::shared_ptr<const AccessPolicy>()}) {
+    for (const auto& authorization : {std::vector<std::string_view>(), token}) {
+      const CertificateNames certificate{true, {"books.internal"}, {}, kNow};
+      const Caller before(ReadCallerClaim(authorization, certificate, kNow - absl::Nanoseconds(1)), policy);
+      EXPECT_EQ(before.result(), CallerResult::kAuthentic);
+      EXPECT_EQ(before.expires(), kNow);
+      const Caller after(ReadCallerClaim(authorization, certificate, kNow), policy);
+      EXPECT_EQ(after.result(), CallerResult::kWrong);
+      EXPECT_EQ(after.name(), "");
+    }
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(
@@ -117,7 +135,7 @@ class ServiceAccountCallerTest : public testing::Test {
 
   Caller Identify(const std::string& token, const CertificateNames& certificate = {}) {
     const std::string value = absl::StrCat("Bearer ", token);
-    return Caller::Identify({std::string_view(value)}, certificate, policy_, &verifier_);
+    return Caller::Identify({std::string_view(value)}, certificate, policy_, &verifier_, kNow);
   }
 
   std::shared_ptr<const AccessPolicy> policy_;
@@ -152,10 +170,10 @@ TEST_F(ServiceAccountCallerTest, OnlyAnUnknownTokenOfThatFormIsVerified) {
   EXPECT_EQ(Identify("a.b.c.d").result(), CallerResult::kWrong);
   EXPECT_EQ(Identify("a.b c").result(), CallerResult::kIllFormed);
   EXPECT_EQ(Identify(std::string(kLongestTokenBytes, 'a') + ".b.c").result(), CallerResult::kIllFormed);
-  EXPECT_EQ(Caller::Identify({}, {}, policy_, &verifier_).result(), CallerResult::kAbsent);
-  EXPECT_EQ(Caller::Identify({}, {true, {"books.internal"}, {}}, policy_, &verifier_).name(), "books");
+  EXPECT_EQ(Caller::Identify({}, {}, policy_, &verifier_, kNow).result(), CallerResult::kAbsent);
+  EXPECT_EQ(Caller::Identify({}, {true, {"books.internal"}, {}}, policy_, &verifier_, kNow).name(), "books");
   EXPECT_EQ(verifier_.asked_, 0);
-  EXPECT_EQ(Caller::Identify({"Bearer a.b.c"}, {}, policy_, nullptr).result(), CallerResult::kWrong);
+  EXPECT_EQ(Caller::Identify({"Bearer a.b.c"}, {}, policy_, nullptr, kNow).result(), CallerResult::kWrong);
 }
 
 TEST_F(ServiceAccountCallerTest, IsLookedUpAgainWithoutItsToken) {

@@ -96,7 +96,7 @@ class NarrowSubscribeTest : public testing::Test {
     policy_ = std::make_shared<const AccessPolicy>(AccessPolicy{{books, ledger}});
   }
 
-  Caller Books() const { return Caller(ReadCallerClaim({}, {true, {"books"}, {}}), policy_); }
+  Caller Books() const { return Caller(ReadCallerClaim({}, {true, {"books"}, {}}, absl::UnixEpoch()), policy_); }
   static CheckedSubscribe Request(const std::string& name) {
     CheckedSubscribe request;
     request.subscriber_name = name;
