@@ -161,10 +161,10 @@ void App::OnCredentialFile(const std::string& path, const absl::StatusOr<std::st
   ops_metrics_.FileLoaded(path, credentials_.Update(path, *content).ok());
 }
 
-std::unique_ptr<TlsStore> App::MakeTlsStore(const std::string& door, TlsFiles files) {
+std::unique_ptr<TlsStore> App::MakeTlsStore(const std::string& door, const TlsFiles& files) {
   if (!files.enabled()) return nullptr;
   return std::make_unique<TlsStore>(
-      door, std::move(files),
+      door, files,
       TlsStore::Report{
           [this](const std::string& file, bool successful) { ops_metrics_.FileLoaded(file, successful); },
           [this](const std::string& cert, absl::Time expiry) { ops_metrics_.CertificateExpiry(cert, expiry); }});

@@ -66,7 +66,7 @@ class App {
   absl::Status LoadCertificates();
   absl::Status LoadServiceAccountKeys();
   std::unique_ptr<ServiceAccounts> MakeServiceAccounts();
-  std::unique_ptr<TlsStore> MakeTlsStore(const std::string& door, TlsFiles files);
+  std::unique_ptr<TlsStore> MakeTlsStore(const std::string& door, const TlsFiles& files);
   absl::Status StartAdmin();
   absl::Status OpenLog();
   void StartRetention();

@@ -23,7 +23,7 @@ class WipingAllocator {
     using other = WipingAllocator<U, typename std::allocator_traits<Upstream>::template rebind_alloc<U>>;
   };
 
-  explicit WipingAllocator(Upstream upstream = Upstream()) : upstream_(std::move(upstream)) {}
+  explicit WipingAllocator(const Upstream& upstream = Upstream()) : upstream_(upstream) {}
 
   T* allocate(size_t count) { return upstream_.allocate(count); }
   void deallocate(T* memory, size_t count) {
