@@ -195,7 +195,7 @@ def token_flood(args, folder):
 
 def handshake_flood(args, folder):
     import webhooks
-    from certificates import Authority
+    from authority import Authority
     from relay import Relay
     from test_admin_http import metric
 

@@ -1,13 +1,10 @@
-"""Certificates made on the fly by openssl, and folders that change as Kubernetes changes them."""
+"""Folders of certificates that change as Kubernetes changes them, and `openssl s_client` against a door."""
 
 import os
 import subprocess
 import threading
 
-from authority import Authority
 from relay import DEADLINE
-
-__all__ = ["Authority", "SecretVolume", "nth_read", "renegotiation_is_refused", "s_client"]
 
 
 class SecretVolume:

@@ -20,7 +20,8 @@ from refundrelay.v1 import refund_event_service_pb2 as service
 
 import raw_h2
 import webhooks
-from certificates import Authority, nth_read
+from authority import Authority
+from certificates import nth_read
 from emitted import (BOOKS_TOKEN, BROKEN_SECRET, ILL_FORMED_TOKEN, MISPLACED_SECRET, NEW_SECRET, OLD_SECRET, OPERATOR_TOKEN,
                      OWN_NAME, OWN_TEXT, PERSON, WRONG_PASSWORD, WRONG_SECRET, WRONG_TOKEN, Emitted, hashed)
 from raw_http import read_answer, webhook_request

@@ -2,31 +2,22 @@
 
 import contextlib
 import http.client
-import os
 import signal
 import socket
-import ssl
-import tempfile
 import unittest
 
-from certificates import Authority, SecretVolume, nth_read, renegotiation_is_refused, s_client
+from certificates import nth_read, renegotiation_is_refused, s_client
+from https_case import HttpsCase
 from relay import DEADLINE, Relay
 
 
-class AdminTlsTest(unittest.TestCase):
+class AdminTlsTest(HttpsCase):
+    door = "admin"
+
     def setUp(self):
-        self.folder = self.enterContext(tempfile.TemporaryDirectory(prefix="refund-relay-admin-tls-"))
-        self.authority = Authority(self.folder)
-        volume = os.path.join(self.folder, "volume")
-        os.mkdir(volume)
-        self.volume = SecretVolume(volume)
-        self.context = ssl.create_default_context(cafile=self.authority.cert_file)
-        self.context.options &= ~ssl.OP_IGNORE_UNEXPECTED_EOF  # an end without close_notify is an error
+        super().setUp()
         cert, key = self.put(self.authority.issue())
         self.relay = self.enterContext(Relay(f"--admin_tls_cert_file={cert}", f"--admin_tls_key_file={key}"))
-
-    def put(self, pair):
-        return self.volume.put(tls_crt=pair[0], tls_key=pair[1])
 
     def get(self, path):
         connection = http.client.HTTPSConnection(
@@ -38,12 +29,6 @@ class AdminTlsTest(unittest.TestCase):
             return answer.status, answer.read().decode()
         finally:
             connection.close()
-
-    def connect(self):
-        plain = socket.create_connection(self.relay.address("admin"), DEADLINE)
-        secured = self.context.wrap_socket(plain, server_hostname="127.0.0.1", suppress_ragged_eofs=False)
-        self.addCleanup(secured.close)
-        return secured
 
     def test_all_pages_come_over_https(self):
         for path in ("/livez", "/readyz", "/metrics"):
@@ -58,7 +43,7 @@ class AdminTlsTest(unittest.TestCase):
         self.assertEqual(200, self.get("/livez")[0])
 
     def test_the_end_of_an_answer_is_told_by_close_notify(self):
-        secured = self.connect()
+        secured = self.connect(self.relay)
         secured.sendall(b"GET /livez HTTP/1.1\r\nHost: relay\r\n\r\n")
         received = b""
         while part := secured.recv(65536):  # raises SSLEOFError without close_notify
@@ -84,7 +69,7 @@ class AdminTlsTest(unittest.TestCase):
         self.put(self.authority.issue())
         self.relay.process.send_signal(signal.SIGHUP)
         self.relay.wait_for_line(nth_read(2))
-        self.assertEqual(2, int(self.connect().getpeercert()["serialNumber"], 16))
+        self.assertEqual(2, int(self.connect(self.relay).getpeercert()["serialNumber"], 16))
 
 
 if __name__ == "__main__":

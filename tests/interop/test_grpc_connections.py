@@ -14,7 +14,7 @@ import grpc
 from refundrelay.v1 import refund_event_service_pb2 as service
 from refundrelay.v1 import refund_event_service_pb2_grpc
 
-from certificates import Authority
+from authority import Authority
 from raw_h2 import PREFACE, SETTINGS, WINDOW_UPDATE, frame
 from relay import DEADLINE, Relay
 from stream import EARLIEST, request

@@ -17,7 +17,8 @@ from refundrelay.v1 import refund_event_service_pb2 as service
 from refundrelay.v1 import refund_event_service_pb2_grpc
 
 import webhooks
-from certificates import Authority, SecretVolume, nth_read, renegotiation_is_refused, s_client
+from authority import Authority
+from certificates import SecretVolume, nth_read, renegotiation_is_refused, s_client
 from relay import DEADLINE, Relay, run_to_end
 from stream import EARLIEST, Stream, request
 

@@ -8,38 +8,23 @@ import signal
 import socket
 import ssl
 import subprocess
-import tempfile
 import threading
 import unittest
 
 import raw_http
 import webhooks
-from certificates import Authority, SecretVolume, nth_read, renegotiation_is_refused, s_client
+from authority import Authority
+from certificates import nth_read, renegotiation_is_refused, s_client
+from https_case import HttpsCase
 from relay import BIN, DEADLINE, Relay
 
 
-class HttpTlsTest(unittest.TestCase):
-    def setUp(self):
-        self.folder = self.enterContext(tempfile.TemporaryDirectory(prefix="refund-relay-https-"))
-        self.authority = Authority(self.folder)
-        volume = os.path.join(self.folder, "volume")
-        os.mkdir(volume)
-        self.volume = SecretVolume(volume)
-        self.context = ssl.create_default_context(cafile=self.authority.cert_file)
-        self.context.options &= ~ssl.OP_IGNORE_UNEXPECTED_EOF  # an end without close_notify is an error
+class HttpTlsTest(HttpsCase):
+    door = "http"
 
     def relay(self, *flags, rsa=False):
         cert, key = self.put(self.authority.issue(rsa=rsa))
         return self.enterContext(Relay(f"--http_tls_cert_file={cert}", f"--http_tls_key_file={key}", *flags))
-
-    def put(self, pair):
-        return self.volume.put(tls_crt=pair[0], tls_key=pair[1])
-
-    def connect(self, relay):
-        plain = socket.create_connection(relay.address("http"), DEADLINE)
-        secured = self.context.wrap_socket(plain, server_hostname="127.0.0.1", suppress_ragged_eofs=False)
-        self.addCleanup(secured.close)
-        return secured
 
     def post(self, relay, number, connection=None):
         """Posts a signed webhook; returns the status."""

@@ -10,7 +10,7 @@ import grpc
 from refundrelay.v1 import refund_event_service_pb2 as service
 from refundrelay.v1 import refund_event_service_pb2_grpc
 
-from certificates import Authority
+from authority import Authority
 from relay import BIN, DEADLINE, Relay
 
 

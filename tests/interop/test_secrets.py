@@ -15,7 +15,8 @@ import grpc
 from refundrelay.v1 import admin_service_pb2 as admin
 
 import webhooks
-from certificates import Authority, SecretVolume, nth_read
+from authority import Authority
+from certificates import SecretVolume, nth_read
 from emitted import OWN_NAME, OWN_TEXT, personal_texts
 from process_memory import found_in_memory
 from relay import BASIC_PASSWORD, BASIC_USER, BIN, DEADLINE, Relay, basic_header

@@ -17,7 +17,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from refundrelay.v1 import refund_event_service_pb2 as service
 
 import webhooks
-from certificates import Authority, SecretVolume
+from authority import Authority
+from certificates import SecretVolume
 from relay import BIN, DEADLINE, SANITIZE, Relay, run_to_end
 from stream import EARLIEST, RichError, Stream, error_of, request
 

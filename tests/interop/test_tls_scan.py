@@ -9,7 +9,8 @@ import tempfile
 import unittest
 import xml.etree.ElementTree as xml
 
-from certificates import Authority, renegotiation_is_refused, s_client
+from authority import Authority
+from certificates import renegotiation_is_refused, s_client
 from relay import DEADLINE, Relay
 
 DOORS = ("http", "grpc", "admin")

@@ -6,7 +6,8 @@ import socket
 import tempfile
 
 from alert_fault import fault
-from certificates import Authority, SecretVolume
+from authority import Authority
+from certificates import SecretVolume
 from prometheus import Prometheus
 from relay import DEADLINE
 from stream import EARLIEST, request, subscribe_error, subscription

@@ -22,19 +22,24 @@ from google.protobuf import duration_pb2
 from refundrelay.v1 import refund_event_service_pb2_grpc
 
 import webhooks
-from certificates import Authority
+from authority import Authority
 from proxies import MUTUAL_TLS, PLAIN, TLS, WEBHOOKS, Proxy
 from relay import BIN, DEADLINE, SANITIZE, Relay
 from stream import LATEST, Stream, request
 
 LONG = bool(os.environ.get("REFUND_RELAY_LONG"))
-IDLE_TIMEOUT = 60 if LONG else 8 if SANITIZE else 4  # of the proxies
+SHORT_TIMEOUT = 8 if SANITIZE else 4
+IDLE_TIMEOUT = 60 if LONG else SHORT_TIMEOUT  # of the proxies
 HEARTBEAT = 15 if LONG else 1
 HEARTBEATS = 40 if LONG else 3 * IDLE_TIMEOUT  # ten minutes; or three time-outs
 PATIENCE = DEADLINE + 2 * HEARTBEATS * HEARTBEAT
 
 
-class ProxiesTest(unittest.TestCase):
+class ProxiesCase(unittest.TestCase):
+    """Both proxies before two servers, one of them with mutual TLS."""
+
+    idle_timeout = None  # of the proxies, in seconds
+
     @classmethod
     def setUpClass(cls):
         folder = cls.enterClassContext(tempfile.TemporaryDirectory(prefix="refund-relay-proxies-"))
@@ -51,7 +56,7 @@ class ProxiesTest(unittest.TestCase):
             "--max_stream_age=0", f"--grpc_tls_cert_file={paths['server', 'crt']}",
             f"--grpc_tls_key_file={paths['server', 'key']}", f"--grpc_tls_client_ca_file={authority.cert_file}"))
         cls.proxies = [
-            cls.enterClassContext(Proxy(kind, number, folder, cls.plain, cls.mutual, authority.issue(), IDLE_TIMEOUT))
+            cls.enterClassContext(Proxy(kind, number, folder, cls.plain, cls.mutual, authority.issue(), cls.idle_timeout))
             for number, kind in enumerate(("nginx", "haproxy"), 1)
         ]
         cls.ways = [(proxy, port) for proxy in cls.proxies for port in (PLAIN, TLS, MUTUAL_TLS)]
@@ -82,6 +87,24 @@ class ProxiesTest(unittest.TestCase):
     def name(self, way):
         return f"{way[0].kind}, {({PLAIN: 'h2c', TLS: 'TLS ends there', MUTUAL_TLS: 'mutual TLS passes'})[way[1]]}"
 
+
+class WithoutHeartbeatsTest(ProxiesCase):
+    idle_timeout = SHORT_TIMEOUT
+
+    def test_a_stream_is_cut(self):
+        def silent(way):
+            stream = self.subscribe(way, 30)
+            with contextlib.suppress(grpc.RpcError):
+                return stream.read()
+            return "cut"
+
+        with concurrent.futures.ThreadPoolExecutor(len(self.ways)) as threads:
+            self.assertEqual(["cut"] * len(self.ways), list(threads.map(silent, self.ways)))
+
+
+class ProxiesTest(ProxiesCase):
+    idle_timeout = IDLE_TIMEOUT
+
     def test_an_idle_stream_lives_by_its_heartbeats(self):
         def idle(way):
             stream = self.subscribe(way, HEARTBEAT)
@@ -100,17 +123,6 @@ class ProxiesTest(unittest.TestCase):
                 print(f"{self.name(way)}: idle for {seconds:.0f} s, time-out {IDLE_TIMEOUT} s", flush=True)
                 self.assertGreater(seconds, 2 * IDLE_TIMEOUT)
                 self.assertEqual(sent[:1], stream.read_events(1))
-
-    @unittest.skipIf(LONG, "the time-outs are longer than any heartbeat interval")
-    def test_without_heartbeats_the_same_stream_is_cut(self):
-        def silent(way):
-            stream = self.subscribe(way, 30)
-            with contextlib.suppress(grpc.RpcError):
-                return stream.read()
-            return "cut"
-
-        with concurrent.futures.ThreadPoolExecutor(len(self.ways)) as threads:
-            self.assertEqual(["cut"] * len(self.ways), list(threads.map(silent, self.ways)))
 
     def test_a_proxy_that_drops_in_silence_is_noticed_and_left(self):
         nginx, haproxy = self.proxies

@@ -13,7 +13,7 @@ from refundrelay.v1 import refund_event_service_pb2_grpc
 
 import webhooks
 from alert_site import Server
-from certificates import Authority
+from authority import Authority
 from relay import DEADLINE
 from stream import EARLIEST, Stream, request
 
