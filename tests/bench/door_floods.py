@@ -36,28 +36,43 @@ def discard(connection):
         pass
 
 
+class WrongCalls:
+    """A connection that calls with a wrong token; a new one whenever the server cuts it."""
+
+    def __init__(self, address):
+        import raw_h2
+
+        self._h2, self._address = raw_h2, address
+        self._block = raw_h2.call_headers(METHOD, ("authorization", f"Bearer {WRONG}"))
+        self._open()
+
+    def _open(self):
+        self._connection, self._stream = self._h2.connect(self._address), 1
+        threading.Thread(target=discard, args=(self._connection,), daemon=True).start()
+
+    def send(self, count):
+        piece = b""
+        for _ in range(count):
+            piece += self._h2.frame(self._h2.HEADERS, self._h2.END_HEADERS, self._stream, self._block)
+            piece += self._h2.frame(self._h2.DATA, self._h2.END_STREAM, self._stream, self._h2.message())
+            self._stream += 2
+        try:
+            self._connection.sendall(piece)
+        except OSError:
+            self._open()
+
+
 def wrong_tokens(address, rate, stop):
     """Calls with a wrong token, `rate` a second over several connections, whatever the answers."""
-    import raw_h2
-
-    block = raw_h2.call_headers(METHOD, ("authorization", f"Bearer {WRONG}"))
-    connections = [raw_h2.connect(address) for _ in range(FLOODING_CONNECTIONS)]
-    for connection in connections:
-        threading.Thread(target=discard, args=(connection,), daemon=True).start()
-    sent, stream, begin = 0, 1, time.monotonic()
+    connections = [WrongCalls(address) for _ in range(FLOODING_CONNECTIONS)]
+    sent, begin = 0, time.monotonic()
     while not stop.is_set():
-        due = int((time.monotonic() - begin) * rate) - sent
-        each = due // FLOODING_CONNECTIONS
+        each = (int((time.monotonic() - begin) * rate) - sent) // FLOODING_CONNECTIONS
         if each == 0:
             time.sleep(0.002)
             continue
-        piece = b""
-        for _ in range(each):
-            piece += raw_h2.frame(raw_h2.HEADERS, raw_h2.END_HEADERS, stream, block)
-            piece += raw_h2.frame(raw_h2.DATA, raw_h2.END_STREAM, stream, raw_h2.message())
-            stream += 2
         for connection in connections:
-            connection.sendall(piece)
+            connection.send(each)
         sent += each * FLOODING_CONNECTIONS
 
 
