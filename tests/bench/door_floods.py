@@ -12,7 +12,6 @@ import http.client
 import json
 import multiprocessing
 import os
-import platform
 import socket
 import ssl
 import statistics
@@ -21,6 +20,8 @@ import sys
 import tempfile
 import threading
 import time
+
+import provenance
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 GOOD, WRONG = "g" * 43, "w" * 43
@@ -264,13 +265,8 @@ def main():
     args.build = os.path.abspath(args.build)
     os.environ["REFUND_RELAY_BIN"] = os.path.join(args.build, "bin")
     sys.path[:0] = [os.path.join(ROOT, "tests", "interop"), os.path.join(args.build, "tests", "interop", "gen")]
-    with open("/proc/cpuinfo", encoding="utf-8") as file:
-        model = next((line.split(":", 1)[1].strip() for line in file if line.startswith("model name")), "?")
-    commit = subprocess.run(
-        ["git", "-C", ROOT, "describe", "--always", "--dirty", "--abbrev=12"], capture_output=True, text=True, check=True
-    ).stdout.strip()
-    print(f"- machine: {os.cpu_count()} cores, {model}; Linux {platform.release()}; load average {os.getloadavg()[0]:.1f}")
-    print(f"- commit: {commit}; build {os.path.basename(args.build)}")
+    print(f"- machine: {provenance.machine()}; {provenance.load()}")
+    print(f"- commit: {provenance.commit()}; build {os.path.basename(args.build)}")
     multiprocessing.set_start_method("spawn")
     with tempfile.TemporaryDirectory(prefix="refund-relay-floods-") as folder:
         token_flood(args, folder)

@@ -7,10 +7,10 @@ The build is one of `./dev build`, which made the Python stubs, too. The subscri
 
 import argparse
 import os
-import platform
 import statistics
-import subprocess
 import sys
+
+import provenance
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
@@ -57,13 +57,8 @@ def main():
     from relay import Relay
     from test_admin_http import metric
 
-    with open("/proc/cpuinfo", encoding="utf-8") as file:
-        model = next((line.split(":", 1)[1].strip() for line in file if line.startswith("model name")), "?")
-    commit = subprocess.run(
-        ["git", "-C", ROOT, "describe", "--always", "--dirty", "--abbrev=12"], capture_output=True, text=True, check=True
-    ).stdout.strip()
-    print(f"- machine: {os.cpu_count()} cores, {model}; Linux {platform.release()}; load average {os.getloadavg()[0]:.1f}")
-    print(f"- commit: {commit}; build {os.path.basename(build)}; {args.streams} streams, {args.rounds} rounds\n")
+    print(f"- machine: {provenance.machine()}; {provenance.load()}")
+    print(f"- commit: {provenance.commit()}; build {os.path.basename(build)}; {args.streams} streams, {args.rounds} rounds\n")
     print("| streams on one connection | KiB for each stream, min | median | max |\n|---|---|---|---|")
     for streams_per_connection in (500, 25):
         found = [measure(Relay, Fleet, metric, args.streams, streams_per_connection) for _ in range(args.rounds)]

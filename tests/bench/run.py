@@ -9,7 +9,6 @@ import argparse
 import concurrent.futures
 import json
 import os
-import platform
 import secrets
 import shutil
 import statistics
@@ -18,6 +17,7 @@ import sys
 import tempfile
 
 import cpu_profile
+import provenance
 from processes import Nginx, Relay, cpu_seconds
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -134,17 +134,8 @@ class Bench:
 
 
 def describe_machine(args, folder):
-    with open("/proc/cpuinfo", encoding="utf-8") as file:
-        model = next((line.split(":", 1)[1].strip() for line in file if line.startswith("model name")), "?")
-    with open("/etc/os-release", encoding="utf-8") as file:
-        system = next(line.split("=", 1)[1].strip().strip('"') for line in file if line.startswith("PRETTY_NAME="))
-    commit = output_of("git", "-C", ROOT, "rev-parse", "--short=12", "HEAD")
-    if output_of("git", "-C", ROOT, "status", "--porcelain"):
-        commit += " and changes that are not committed"
-    print(f"- machine: {os.cpu_count()} cores, {model}; {system}, Linux {platform.release()}; "
-          f"file system {output_of('stat', '-f', '-c', '%T', folder)}; load average before the start "
-          f"{os.getloadavg()[0]:.1f}")
-    print(f"- commit: {commit}; preset release; {output_of(args.nginx, '-v')}, {os.cpu_count()} workers")
+    print(f"- machine: {provenance.machine()}; file system {output_of('stat', '-f', '-c', '%T', folder)}; {provenance.load()}")
+    print(f"- commit: {provenance.commit()}; preset release; {output_of(args.nginx, '-v')}, {os.cpu_count()} workers")
     print(f"- command: `{' '.join(['./dev bench', *sys.argv[4:]])}`")
 
 
