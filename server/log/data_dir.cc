@@ -26,21 +26,6 @@ absl::Status SystemError(std::string_view what, const std::string& path, int err
       absl::StrCat(absl::string_view(what.data(), what.size()), " ", path, ": ", std::strerror(error)));
 }
 
-class FileDescriptor {
- public:
-  explicit FileDescriptor(int fd) : fd_(fd) {}
-  ~FileDescriptor() {
-    if (fd_ >= 0) close(fd_);
-  }
-  FileDescriptor(const FileDescriptor&) = delete;
-  FileDescriptor& operator=(const FileDescriptor&) = delete;
-  int get() const { return fd_; }
-  int release() { return std::exchange(fd_, -1); }
-
- private:
-  int fd_;
-};
-
 // Creates `path` and its missing parents, each one's entry synced into its parent.
 absl::Status CreateDirectories(const std::filesystem::path& path) {
   struct stat info{};
@@ -109,9 +94,9 @@ absl::StatusOr<DiskSpace> DiskSpaceAt(const std::string& path) {
 }
 
 absl::Status SyncDirectory(const std::string& path) {
-  FileDescriptor directory(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (directory.get() < 0) return SystemError("opening the directory", path, errno);
-  if (fsync(directory.get()) != 0) {
+  const FileDescriptor directory(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!directory.valid()) return SystemError("opening the directory", path, errno);
+  if (fsync(directory.number()) != 0) {
     return absl::AbortedError(absl::StrCat("syncing the directory ", path, ": ", std::strerror(errno)));
   }
   return absl::OkStatus();
@@ -145,32 +130,19 @@ absl::StatusOr<DataDir> DataDir::TryOpen(const Options& options) {
 
   const std::string lock_path = (path / kLockFile).string();
   FileDescriptor lock(open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, kFileMode));
-  if (lock.get() < 0) return SystemError("opening the lock file", lock_path, errno);
-  if (flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
+  if (!lock.valid()) return SystemError("opening the lock file", lock_path, errno);
+  if (flock(lock.number(), LOCK_EX | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK) return SystemError("locking", lock_path, errno);
     return absl::FailedPreconditionError(absl::StrCat("another refund-relay holds the data directory ", text,
                                                       "; stop it, or give this one its own --data_dir"));
   }
-  return DataDir(text, lock.release());
-}
-
-DataDir::DataDir(DataDir&& other) noexcept
-    : path_(std::move(other.path_)), lock_fd_(std::exchange(other.lock_fd_, -1)) {}
-
-DataDir& DataDir::operator=(DataDir&& other) noexcept {
-  std::swap(path_, other.path_);
-  std::swap(lock_fd_, other.lock_fd_);
-  return *this;
-}
-
-DataDir::~DataDir() {
-  if (lock_fd_ >= 0) close(lock_fd_);
+  return DataDir(text, std::move(lock));
 }
 
 absl::StatusOr<std::string> DataDir::CreateFile(std::string_view name) const {
   const std::string path = (std::filesystem::path(path_) / name).string();
-  FileDescriptor file(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, kFileMode));
-  if (file.get() < 0) return SystemError("creating", path, errno);
+  const FileDescriptor file(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, kFileMode));
+  if (!file.valid()) return SystemError("creating", path, errno);
   return path;
 }
 

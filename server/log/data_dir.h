@@ -7,9 +7,11 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "server/ops/file_descriptor.h"
 
 namespace refund_relay {
 
@@ -47,10 +49,6 @@ class DataDir {
   // cannot be created or opened. The message names the flag and the way out.
   static absl::StatusOr<DataDir> Open(const Options& options);
 
-  DataDir(DataDir&& other) noexcept;
-  DataDir& operator=(DataDir&& other) noexcept;
-  ~DataDir();
-
   const std::string& path() const { return path_; }
   // The path of the file `name`, which is created empty (mode 0600) if it is missing.
   absl::StatusOr<std::string> CreateFile(std::string_view name) const;
@@ -58,10 +56,10 @@ class DataDir {
  private:
   static absl::StatusOr<DataDir> TryOpen(const Options& options);
 
-  DataDir(std::string path, int lock_fd) : path_(std::move(path)), lock_fd_(lock_fd) {}
+  DataDir(std::string path, FileDescriptor lock) : path_(std::move(path)), lock_(std::move(lock)) {}
 
   std::string path_;
-  int lock_fd_ = -1;
+  FileDescriptor lock_;
 };
 
 }  // namespace refund_relay

@@ -11,7 +11,10 @@
 #include <algorithm>
 #include <boost/asio/ip/tcp.hpp>
 #include <cerrno>
+#include <string>
 #include <system_error>
+#include <utility>
+#include <vector>
 
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
@@ -33,7 +36,16 @@ constexpr std::chrono::milliseconds kAcceptPause(50);
 // Between two looks at what connections have sent. A look takes some microseconds for each.
 constexpr std::chrono::milliseconds kLeastLookInterval(100);
 constexpr std::chrono::microseconds kLookIntervalPerConnection(100);
+// The thread that gives connections to gRPC needs some 100 microseconds for each. Longer than kIntakeLookInterval, and
+// what the connection sends is looked at that often; kLongestIntake, and it is cut, as others wait behind it.
+constexpr std::chrono::milliseconds kIntakeLookInterval(10);
+constexpr std::chrono::seconds kLongestIntake(1);
 constexpr absl::Duration kLineInterval = absl::Seconds(10);
+
+// What epoll tells of, by number; connections follow.
+constexpr uint64_t kStop = 0;
+constexpr uint64_t kListener = 1;
+constexpr uint64_t kFirstConnection = 2;
 
 std::string ErrorText(int error) { return std::generic_category().message(error); }
 
@@ -43,17 +55,14 @@ bool SetOption(int socket, int level, int option, int value) {
 
 }  // namespace
 
-GrpcAcceptor::Descriptor::~Descriptor() {
-  if (valid()) close(number_);
-}
-
 GrpcAcceptor::GrpcAcceptor(const Options& options, RpcMetrics& metrics)
     : options_(options),
       metrics_(metrics),
       quota_(options.max_connections, options.max_connections_per_peer),
       refusal_lines_(1, kLineInterval),
       accept_failure_lines_(1, kLineInterval),
-      cut_lines_(1, kLineInterval) {}
+      cut_lines_(1, kLineInterval),
+      next_number_(kFirstConnection) {}
 
 GrpcAcceptor::~GrpcAcceptor() { Stop(); }
 
@@ -69,10 +78,10 @@ absl::Status GrpcAcceptor::Bind(const ListenAddress& address) {
   ip::address host = ip::make_address(address.host, wrong);
   if (wrong) return absl::InvalidArgumentError(absl::StrCat("\"", address.host, "\" is not an IP address"));
   if (host.is_unspecified()) host = ip::address_v6::any();
-  listener_ = Descriptor(socket(host.is_v6() ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  listener_ = FileDescriptor(socket(host.is_v6() ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!listener_.valid() && errno == EAFNOSUPPORT && host.is_unspecified()) {
     host = ip::address_v4::any();  // a kernel without IPv6
-    listener_ = Descriptor(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    listener_ = FileDescriptor(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   }
   const int listener = listener_.number();
   ip::tcp::endpoint endpoint(host, address.port);
@@ -85,9 +94,9 @@ absl::Status GrpcAcceptor::Bind(const ListenAddress& address) {
                                    static_cast<int>(absl::ToInt64Milliseconds(options_.unacknowledged_timeout))) &&
                          bind(listener, endpoint.data(), static_cast<socklen_t>(endpoint.size())) == 0 &&
                          listen(listener, kListenBacklog) == 0;
-  epoll_ = Descriptor(epoll_create1(EPOLL_CLOEXEC));
-  stop_event_ = Descriptor(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-  if (!listening || !epoll_.valid() || !stop_event_.valid() || !Watch(stop_event_, EPOLLIN)) {
+  epoll_ = FileDescriptor(epoll_create1(EPOLL_CLOEXEC));
+  stop_event_ = FileDescriptor(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (!listening || !epoll_.valid() || !stop_event_.valid() || !Watch(stop_event_, kStop, EPOLLIN)) {
     return absl::UnavailableError(absl::StrCat("cannot listen for gRPC on ", address.ToString(), ": ", ErrorText(errno),
                                                "; choose another --grpc_address"));
   }
@@ -98,15 +107,15 @@ absl::Status GrpcAcceptor::Bind(const ListenAddress& address) {
   return absl::OkStatus();
 }
 
-bool GrpcAcceptor::Watch(const Descriptor& descriptor, uint32_t events) const {
+bool GrpcAcceptor::Watch(const FileDescriptor& descriptor, uint64_t number, uint32_t events) const {
   epoll_event event{};
   event.events = events;
-  event.data.fd = descriptor.number();
+  event.data.u64 = number;
   return epoll_ctl(epoll_.number(), EPOLL_CTL_ADD, descriptor.number(), &event) == 0;
 }
 
 void GrpcAcceptor::Start(std::function<void(int)> take) {
-  take_ = std::move(take);
+  intake_ = std::make_unique<GrpcIntake>(std::move(take));
   thread_ = std::thread([this] { Run(); });
 }
 
@@ -116,34 +125,44 @@ void GrpcAcceptor::Stop() {
     while (write(stop_event_.number(), &one, sizeof(one)) < 0 && errno == EINTR) {
     }
     thread_.join();
+    intake_->Close();
+    // What is being given to gRPC may never end by itself.
+    if (const auto current = intake_->current(); current.has_value()) {
+      const auto found = connections_.find(current->connection);
+      if (found != connections_.end()) Cut(found->second, "the server stops");
+    }
+    intake_->Stop();
   }
-  listener_ = Descriptor();
+  listener_ = FileDescriptor();
   metrics_.CountConnections(-static_cast<double>(connections_.size()));
   connections_.clear();
 }
 
 void GrpcAcceptor::Run() {
-  if (!Watch(listener_, EPOLLIN)) PauseAccepting();
+  if (!Watch(listener_, kListener, EPOLLIN)) PauseAccepting();
   std::vector<epoll_event> events(kEventsAtOnce);
   while (true) {
-    const auto rest = paused_                ? kAcceptPause
-                      : connections_.empty() ? std::chrono::milliseconds(-1)
-                                             : kLeastLookInterval;
+    const auto rest = intake_->current().has_value() ? kIntakeLookInterval
+                      : paused_                      ? kAcceptPause
+                      : connections_.empty()         ? std::chrono::milliseconds(-1)
+                                                     : kLeastLookInterval;
     const int count = epoll_wait(epoll_.number(), events.data(), kEventsAtOnce, static_cast<int>(rest.count()));
     bool connections_wait = false;
     for (int i = 0; i < count; ++i) {
-      const int descriptor = events[i].data.fd;
-      if (descriptor == stop_event_.number()) return;
-      if (descriptor == listener_.number()) {
+      const uint64_t number = events[i].data.u64;
+      if (number == kStop) return;
+      if (number == kListener) {
         connections_wait = true;
       } else if ((events[i].events & EPOLLHUP) != 0) {
-        OnHangUp(descriptor);
+        OnHangUp(number);
       }
     }
-    if (paused_ && std::chrono::steady_clock::now() >= paused_until_ && Watch(listener_, EPOLLIN)) paused_ = false;
+    if (paused_ && std::chrono::steady_clock::now() >= paused_until_ && Watch(listener_, kListener, EPOLLIN))
+      paused_ = false;
     if (connections_wait) AcceptWaiting();
+    LookAtIntake();
     if (const auto now = std::chrono::steady_clock::now(); now >= next_look_) {
-      CutIdleInput();
+      for (auto& [number, connection] : connections_) CutIfIdleInput(connection);
       next_look_ = now + std::max<std::chrono::steady_clock::duration>(
                              kLeastLookInterval, connections_.size() * kLookIntervalPerConnection);
     }
@@ -159,7 +178,7 @@ void GrpcAcceptor::AcceptWaiting() {
 bool GrpcAcceptor::AcceptOne() {
   sockaddr_storage address{};
   socklen_t size = sizeof(address);
-  Descriptor socket(
+  FileDescriptor socket(
       accept4(listener_.number(), reinterpret_cast<sockaddr*>(&address), &size, SOCK_NONBLOCK | SOCK_CLOEXEC));
   if (!socket.valid()) {
     if (errno == EAGAIN) return false;
@@ -170,7 +189,7 @@ bool GrpcAcceptor::AcceptOne() {
   const std::optional<Endpoint> from = EndpointOf(address);
   if (!from.has_value()) return true;
   Connection connection;
-  connection.peer = *from;
+  connection.name = {*from, next_number_++};
   if (!IsProbe(socket, *from)) {
     const PeerAddress peer = PeerAddress::Of(from->address());
     const PeerQuota::Verdict verdict = quota_.Take(peer);
@@ -183,22 +202,21 @@ bool GrpcAcceptor::AcceptOne() {
   absl::Cleanup give_back = [&] {
     if (connection.counted_as.has_value()) quota_.GiveBack(*connection.counted_as);
   };
-  connection.duplicate = Descriptor(fcntl(socket.number(), F_DUPFD_CLOEXEC, 0));
+  connection.duplicate = FileDescriptor(fcntl(socket.number(), F_DUPFD_CLOEXEC, 0));
   // A hang-up is always told; edge-triggered, because an error that is none would be told again and again.
-  if (!connection.duplicate.valid() || !Watch(connection.duplicate, EPOLLET)) {
+  if (!connection.duplicate.valid() || !Watch(connection.duplicate, connection.name.number, EPOLLET)) {
     PauseAccepting();
     return false;
   }
   std::move(give_back).Cancel();
   metrics_.CountConnections(+1);
-  input_.Opened(*from);
-  const int duplicate = connection.duplicate.number();
-  connections_.emplace(duplicate, std::move(connection));
-  take_(socket.Release());
+  input_.Opened(connection.name);
+  intake_->Give(connection.name.number, std::move(socket));
+  connections_.emplace(connection.name.number, std::move(connection));
   return true;
 }
 
-bool GrpcAcceptor::IsProbe(const Descriptor& socket, const Endpoint& from) const {
+bool GrpcAcceptor::IsProbe(const FileDescriptor& socket, const Endpoint& from) const {
   if (from.port() != probe_port_.load()) return false;
   sockaddr_storage local{};
   socklen_t size = sizeof(local);
@@ -229,33 +247,54 @@ void GrpcAcceptor::Refuse(PeerQuota::Verdict verdict, const PeerAddress& peer) {
        {"refusals_not_logged", *left_out}});
 }
 
-void GrpcAcceptor::CutIdleInput() {
-  const absl::Time now = absl::Now();
-  for (const auto& [duplicate, connection] : connections_) {
-    const std::optional<TcpBytes> bytes = BytesOf(duplicate);
-    if (!bytes.has_value() || !input_.IsTooMuch(connection.peer, *bytes, now)) continue;
-    metrics_.CountCutConnection();  // first: who sees the end may look at the count
-    // A reset when the last descriptor is closed: a peer that still sends would wait for room for ever.
-    const linger reset{1, 0};
-    setsockopt(duplicate, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
-    shutdown(duplicate, SHUT_RDWR);  // gRPC reads the end of it, and so do we
-    const auto left_out = cut_lines_.Admit(now);
-    if (!left_out.has_value()) continue;
-    Log(LogLevel::kWarning, "gRPC connection cut: it sends much and calls nothing that lets it in",
-        {{"peer", PeerAddress::Of(connection.peer.address()).ToString()},
-         {"received_bytes", bytes->received},
-         {"cuts_not_logged", *left_out}});
+void GrpcAcceptor::CutIfIdleInput(Connection& connection) {
+  const std::optional<TcpBytes> bytes = BytesOf(connection.duplicate.number());
+  if (bytes.has_value() && input_.IsTooMuch(connection.name, *bytes, absl::Now())) {
+    Cut(connection, "it sends much and calls nothing that lets it in");
   }
 }
 
-void GrpcAcceptor::OnHangUp(int duplicate) {
-  const auto found = connections_.find(duplicate);
+void GrpcAcceptor::LookAtIntake() {
+  const std::optional<GrpcIntake::Current> current = intake_->current();
+  if (!current.has_value()) return;
+  const auto taken = std::chrono::steady_clock::now() - current->since;
+  if (taken < kIntakeLookInterval) return;
+  const auto found = connections_.find(current->connection);
+  if (found == connections_.end()) return;  // it is over already
+  if (taken >= kLongestIntake) {
+    Cut(found->second, "from its first moment it has sent faster than gRPC reads, so that no other could connect");
+  } else {
+    CutIfIdleInput(found->second);
+  }
+}
+
+void GrpcAcceptor::Cut(Connection& connection, std::string_view why) {
+  if (std::exchange(connection.cut, true)) return;
+  metrics_.CountCutConnection();  // first: who sees the end may look at the count
+  const int duplicate = connection.duplicate.number();
+  // A reset when the last descriptor is closed: a peer that still sends would wait for room for ever.
+  const linger reset{1, 0};
+  setsockopt(duplicate, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+  shutdown(duplicate, SHUT_RDWR);  // gRPC reads the end of it, and so do we
+  const auto left_out = cut_lines_.Admit(absl::Now());
+  if (!left_out.has_value()) return;
+  const std::optional<TcpBytes> bytes = BytesOf(duplicate);
+  Log(LogLevel::kWarning, absl::StrCat("gRPC connection cut: ", std::string(why)),
+      {{"peer", PeerAddress::Of(connection.name.peer.address()).ToString()},
+       {"received_bytes", bytes.has_value() ? bytes->received : 0},
+       {"cuts_not_logged", *left_out}});
+}
+
+void GrpcAcceptor::OnHangUp(uint64_t number) {
+  const auto found = connections_.find(number);
   if (found == connections_.end()) return;
-  input_.Closed(found->second.peer);
+  const Connection& connection = found->second;
+  const int duplicate = connection.duplicate.number();
+  input_.Closed(connection.name);
   if (const auto bytes = BytesOf(duplicate); bytes.has_value() && bytes->received <= 1)
     metrics_.CountSilentConnection();
   metrics_.CountConnections(-1);
-  if (found->second.counted_as.has_value()) quota_.GiveBack(*found->second.counted_as);
+  if (connection.counted_as.has_value()) quota_.GiveBack(*connection.counted_as);
   // Closing it would not end the watch while gRPC's descriptor of the same socket is open, as it may be for a moment.
   epoll_ctl(epoll_.number(), EPOLL_CTL_DEL, duplicate, nullptr);
   connections_.erase(found);

@@ -3,23 +3,25 @@
 #define REFUND_RELAY_SERVER_RPC_GRPC_ACCEPTOR_H_
 
 #include <atomic>
+#include <boost/asio/ip/tcp.hpp>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
+#include <string_view>
 #include <thread>
-#include <utility>
-#include <vector>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "server/ops/file_descriptor.h"
 #include "server/ops/listen_address.h"
 #include "server/ops/log_limiter.h"
 #include "server/ops/peer_address.h"
 #include "server/ops/peer_quota.h"
+#include "server/rpc/grpc_intake.h"
 #include "server/rpc/idle_input.h"
 #include "server/rpc/rpc_metrics.h"
 
@@ -29,7 +31,8 @@ namespace refund_relay {
 // (CVE-2023-4785). So the port is ours: a thread accepts, counts against two limits, and hands the descriptors that are
 // within them to gRPC (ServerBuilder's AddExternalConnectionAcceptor).
 //
-// It also cuts connections that send much and call nothing (IdleInput).
+// It also cuts connections that send much and call nothing (IdleInput), and those that keep the thread which gives
+// connections to gRPC (GrpcIntake).
 //
 // That a connection is over it learns from the kernel: it keeps a duplicate of each descriptor that no one reads or
 // writes. gRPC calls shutdown(2) before it closes one, so peers see the end at once all the same, and the duplicate
@@ -57,7 +60,7 @@ class GrpcAcceptor {
 
   uint16_t port() const { return port_; }
 
-  // Accepts from now on. `take` becomes the owner of a connected, non-blocking socket; called on the acceptor's thread.
+  // Accepts from now on. `take`: see GrpcIntake.
   void Start(std::function<void(int socket)> take);
 
   // The next connection from this port of this machine is our own probe and is within every limit; 0 = none.
@@ -66,51 +69,37 @@ class GrpcAcceptor {
   // Tell it each call that begins.
   IdleInput& input() { return input_; }
 
-  // Closes the listening socket and joins the thread; connections go on, uncounted. Safe to call twice.
+  // Closes the listening socket and joins the threads; connections that gRPC has go on, uncounted. Safe to call twice.
   void Stop();
 
  private:
-  // A descriptor that is closed at the end.
-  class Descriptor {
-   public:
-    explicit Descriptor(int number = -1) : number_(number) {}
-    ~Descriptor();
-    Descriptor(Descriptor&& other) noexcept : number_(std::exchange(other.number_, -1)) {}
-    Descriptor& operator=(Descriptor&& other) noexcept {
-      std::swap(number_, other.number_);
-      return *this;
-    }
-    int number() const { return number_; }
-    bool valid() const { return number_ >= 0; }
-    int Release() { return std::exchange(number_, -1); }
-
-   private:
-    int number_;
-  };
-
-  using Endpoint = IdleInput::Endpoint;
+  using Endpoint = boost::asio::ip::tcp::endpoint;
 
   struct Connection {
-    Descriptor duplicate;
-    Endpoint peer;
+    FileDescriptor duplicate;
+    IdleInput::Connection name;
     std::optional<PeerAddress> counted_as;  // not set: our own probe
+    bool cut = false;
   };
 
   GrpcAcceptor(const Options& options, RpcMetrics& metrics);
 
   absl::Status Bind(const ListenAddress& address);
-  // Has `epoll_` tell of `events` on the descriptor; false with errno set.
-  bool Watch(const Descriptor& descriptor, uint32_t events) const;
+  // Has `epoll_` tell of `events` on the descriptor, under `number`; false with errno set.
+  bool Watch(const FileDescriptor& descriptor, uint64_t number, uint32_t events) const;
   void Run();
   void AcceptWaiting();
   // False when nothing waits, or accepting must pause.
   bool AcceptOne();
-  bool IsProbe(const Descriptor& socket, const Endpoint& from) const;
+  bool IsProbe(const FileDescriptor& socket, const Endpoint& from) const;
   void PauseAccepting();
   void Refuse(PeerQuota::Verdict verdict, const PeerAddress& peer);
-  // Ends connections whose peers send without calling.
-  void CutIdleInput();
-  void OnHangUp(int duplicate);
+  void CutIfIdleInput(Connection& connection);
+  // Ends what has kept the intake for long.
+  void LookAtIntake();
+  // `why` for the log.
+  void Cut(Connection& connection, std::string_view why);
+  void OnHangUp(uint64_t number);
 
   const Options options_;
   RpcMetrics& metrics_;
@@ -120,16 +109,17 @@ class GrpcAcceptor {
   LogLimiter cut_lines_;
   IdleInput input_;
   uint16_t port_ = 0;
-  Descriptor listener_;
-  Descriptor epoll_;
-  Descriptor stop_event_;
+  FileDescriptor listener_;
+  FileDescriptor epoll_;
+  FileDescriptor stop_event_;
   std::atomic<uint16_t> probe_port_ = 0;
-  std::function<void(int)> take_;
+  std::unique_ptr<GrpcIntake> intake_;
   std::thread thread_;
 
   // Of the thread.
-  absl::flat_hash_map<int, Connection> connections_;  // by the duplicate
-  bool paused_ = false;                               // does not accept
+  absl::flat_hash_map<uint64_t, Connection> connections_;  // by number
+  uint64_t next_number_;
+  bool paused_ = false;  // does not accept
   std::chrono::steady_clock::time_point paused_until_;
   std::chrono::steady_clock::time_point next_look_;
 };

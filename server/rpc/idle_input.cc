@@ -6,33 +6,34 @@
 
 namespace refund_relay {
 
-void IdleInput::Opened(const Endpoint& peer) {
+void IdleInput::Opened(const Connection& connection) {
   absl::MutexLock lock(&mutex_);
-  accounts_[peer] = {};
+  accounts_[connection.peer] = {.number = connection.number};
 }
 
-void IdleInput::Closed(const Endpoint& peer) {
+void IdleInput::Closed(const Connection& connection) {
   absl::MutexLock lock(&mutex_);
-  accounts_.erase(peer);
+  const auto found = accounts_.find(connection.peer);
+  if (found != accounts_.end() && found->second.number == connection.number) accounts_.erase(found);
 }
 
 void IdleInput::CallBegan(std::string_view peer) {
-  const std::optional<Endpoint> endpoint = ParseGrpcPeer(peer);
+  const auto endpoint = ParseGrpcPeer(peer);
   if (!endpoint.has_value()) return;
   absl::MutexLock lock(&mutex_);
   const auto found = accounts_.find(*endpoint);
   if (found != accounts_.end()) ++found->second.calls;
 }
 
-bool IdleInput::IsTooMuch(const Endpoint& peer, const TcpBytes& bytes, absl::Time now) {
+bool IdleInput::IsTooMuch(const Connection& connection, const TcpBytes& bytes, absl::Time now) {
   absl::MutexLock lock(&mutex_);
-  const auto found = accounts_.find(peer);
-  if (found == accounts_.end()) return false;
+  const auto found = accounts_.find(connection.peer);
+  if (found == accounts_.end() || found->second.number != connection.number) return false;
   Account& account = found->second;
   if (account.since > now) account.since = now;  // the first look, or a clock that was set back
   const uint64_t read = bytes.received - std::min(bytes.unread, bytes.received);
   if (account.calls != account.calls_at_start) {
-    account = {account.calls, account.calls, read, bytes.acknowledged, now};
+    account = {account.number, account.calls, account.calls, read, bytes.acknowledged, now};
     return false;
   }
   const uint64_t idle = read - std::min(account.read_at_start, read);

@@ -20,7 +20,11 @@ namespace refund_relay {
 // alone, with TLS or without. Thread-safe; never blocks.
 class IdleInput {
  public:
-  using Endpoint = boost::asio::ip::tcp::endpoint;
+  // A connection: gRPC knows it by its peer, which may connect again before the end of an earlier one is noticed.
+  struct Connection {
+    boost::asio::ip::tcp::endpoint peer;
+    uint64_t number = 0;  // never used twice
+  };
 
   // What may come in without a call: the largest request with its metadata, twice; a part of what was sent, because
   // peers acknowledge it (WINDOW_UPDATE, 26 bytes for some 10 KB); and pings, or a health check, for ever.
@@ -31,8 +35,8 @@ class IdleInput {
   static constexpr uint64_t kPartOfSent = 4;
   static constexpr uint64_t kBytesPerSecond = 4 << 10;
 
-  void Opened(const Endpoint& peer) ABSL_LOCKS_EXCLUDED(mutex_);
-  void Closed(const Endpoint& peer) ABSL_LOCKS_EXCLUDED(mutex_);
+  void Opened(const Connection& connection) ABSL_LOCKS_EXCLUDED(mutex_);
+  void Closed(const Connection& connection) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // A call of an authentic caller began: those of others pay for nothing, or one now and then would hide a flood.
   // `peer` as grpc::ServerContext::peer() writes it. Not one of a connection that is not open.
@@ -40,10 +44,11 @@ class IdleInput {
 
   // Whether the connection, which has moved so many bytes by now, has sent too much since its last call began. Calls
   // are noticed here, so that a connection's account starts anew with the first look after each.
-  bool IsTooMuch(const Endpoint& peer, const TcpBytes& bytes, absl::Time now) ABSL_LOCKS_EXCLUDED(mutex_);
+  bool IsTooMuch(const Connection& connection, const TcpBytes& bytes, absl::Time now) ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
   struct Account {
+    uint64_t number = 0;
     uint64_t calls = 0;
     uint64_t calls_at_start = 0;
     uint64_t read_at_start = 0;
@@ -54,7 +59,7 @@ class IdleInput {
   };
 
   absl::Mutex mutex_;
-  std::map<Endpoint, Account> accounts_ ABSL_GUARDED_BY(mutex_);
+  std::map<boost::asio::ip::tcp::endpoint, Account> accounts_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace refund_relay

@@ -60,12 +60,12 @@ RpcMetrics::RpcMetrics(prometheus::Registry& registry, const FanOut& fan_out, co
                               .Help("Connections of the gRPC port that ended without having sent a byte.")
                               .Register(registry)
                               .Add({})),
-      cut_connections_(
-          prometheus::BuildCounter()
-              .Name("refund_relay_grpc_connections_cut_total")
-              .Help("Connections of the gRPC port that were cut because they sent much and called nothing.")
-              .Register(registry)
-              .Add({})) {}
+      cut_connections_(prometheus::BuildCounter()
+                           .Name("refund_relay_grpc_connections_cut_total")
+                           .Help("Connections of the gRPC port that were cut because they sent much and called "
+                                 "nothing, or let no other connect.")
+                           .Register(registry)
+                           .Add({})) {}
 
 RpcMetrics::RefusalCounters RpcMetrics::MakeRefusalCounters(prometheus::Registry& registry, const char* name,
                                                             const char* help) {

@@ -8,7 +8,8 @@
 namespace refund_relay {
 namespace {
 
-const IdleInput::Endpoint kPeer(boost::asio::ip::make_address("192.0.2.1"), 5000);
+const boost::asio::ip::tcp::endpoint kPeer(boost::asio::ip::make_address("192.0.2.1"), 5000);
+const IdleInput::Connection kConnection{kPeer, 7};
 constexpr char kGrpcPeer[] = "ipv4:192.0.2.1:5000";
 const absl::Time kStart = absl::FromUnixSeconds(1'700'000'000);
 const absl::Time kLater = kStart + absl::Milliseconds(100);
@@ -18,10 +19,10 @@ constexpr uint64_t kAtOnce = IdleInput::kBytesAtOnce;
 class IdleInputTest : public ::testing::Test {
  protected:
   IdleInputTest() {
-    input_.Opened(kPeer);
+    input_.Opened(kConnection);
     EXPECT_FALSE(TooMuch({}, kStart));
   }
-  bool TooMuch(const TcpBytes& bytes, absl::Time now) { return input_.IsTooMuch(kPeer, bytes, now); }
+  bool TooMuch(const TcpBytes& bytes, absl::Time now) { return input_.IsTooMuch(kConnection, bytes, now); }
 
   IdleInput input_;
 };
@@ -74,9 +75,17 @@ TEST_F(IdleInputTest, AHealthCheckEachSecondMayGoOnForEver) {
 }
 
 TEST_F(IdleInputTest, AConnectionThatIsClosedIsForgotten) {
-  input_.Closed(kPeer);
+  input_.Closed(kConnection);
   input_.CallBegan(kGrpcPeer);
   EXPECT_FALSE(TooMuch({.received = 2 * kAtOnce}, kLater));
+}
+
+TEST_F(IdleInputTest, TheLateEndOfAnEarlierConnectionFromTheSamePortHidesNothing) {
+  const IdleInput::Connection next{kPeer, 8};
+  input_.Opened(next);
+  EXPECT_FALSE(TooMuch({.received = kAtOnce + 1}, kLater)) << "the bytes of the one are not the other's";
+  input_.Closed(kConnection);
+  EXPECT_TRUE(input_.IsTooMuch(next, {.received = kAtOnce + 1}, kLater));
 }
 
 }  // namespace
