@@ -1,7 +1,6 @@
 #include "refund_relay/grpc_event_stream.h"
 
 #include <cstdint>
-#include <functional>
 #include <optional>
 #include <utility>
 
@@ -26,10 +25,10 @@ gpr_timespec DeadlineAfter(absl::Duration timeout) {
 class GrpcEventStream final : public EventStream {
  public:
   // `silent` tells whether the last read was in vain.
-  GrpcEventStream(RefundEventService::Stub& stub, const SubscribeRequest& request, bool wait_for_ready, bool* silent)
+  GrpcEventStream(const std::shared_ptr<grpc::Channel>& channel, const SubscribeRequest& request, bool* silent)
       : silent_(*silent) {
-    context_.set_wait_for_ready(wait_for_ready);
-    reader_ = stub.PrepareAsyncSubscribe(&context_, request, &queue_);
+    context_.set_wait_for_ready(MustWaitForReady(*channel));
+    reader_ = RefundEventService::Stub(channel).PrepareAsyncSubscribe(&context_, request, &queue_);
     reader_->StartCall(this);
     pending_ = true;
   }
@@ -101,33 +100,25 @@ class GrpcEventStream final : public EventStream {
 
 class GrpcEventStreamFactory final : public EventStreamFactory {
  public:
-  GrpcEventStreamFactory(std::shared_ptr<grpc::Channel> channel,
-                         std::function<std::shared_ptr<grpc::Channel>()> replace)
-      : replace_(std::move(replace)), channel_(std::move(channel)), stub_(RefundEventService::NewStub(channel_)) {}
+  explicit GrpcEventStreamFactory(std::shared_ptr<Connection> connection) : connection_(std::move(connection)) {}
 
   std::unique_ptr<EventStream> Open(const SubscribeRequest& request) override {
-    if (silent_ && replace_ != nullptr && channel_->GetState(/*try_to_connect=*/false) == GRPC_CHANNEL_READY) {
-      if (std::shared_ptr<grpc::Channel> other = replace_(); other != nullptr) {
-        channel_ = std::move(other);
-        stub_ = RefundEventService::NewStub(channel_);
-      }
-    }
+    if (silent_) connection_->Leave(channel_);
     silent_ = false;
-    return std::make_unique<GrpcEventStream>(*stub_, request, MustWaitForReady(*channel_), &silent_);
+    channel_ = connection_->channel();
+    return std::make_unique<GrpcEventStream>(channel_, request, &silent_);
   }
 
  private:
-  const std::function<std::shared_ptr<grpc::Channel>()> replace_;
-  std::shared_ptr<grpc::Channel> channel_;
-  std::unique_ptr<RefundEventService::Stub> stub_;
-  bool silent_ = false;  // the last stream said nothing when it was last read
+  const std::shared_ptr<Connection> connection_;
+  std::shared_ptr<grpc::Channel> channel_;  // of the last stream
+  bool silent_ = false;                     // that one said nothing when it was last read
 };
 
 }  // namespace
 
-std::unique_ptr<EventStreamFactory> MakeGrpcEventStreamFactory(
-    std::shared_ptr<grpc::Channel> channel, std::function<std::shared_ptr<grpc::Channel>()> replace) {
-  return std::make_unique<GrpcEventStreamFactory>(std::move(channel), std::move(replace));
+std::unique_ptr<EventStreamFactory> MakeGrpcEventStreamFactory(std::shared_ptr<Connection> connection) {
+  return std::make_unique<GrpcEventStreamFactory>(std::move(connection));
 }
 
 }  // namespace refund_relay

@@ -35,11 +35,8 @@ bool Equal(const Position& a, const Position& b) {
 
 class ServerPositionKeeper final : public PositionKeeper {
  public:
-  ServerPositionKeeper(std::shared_ptr<grpc::Channel> channel, std::string subscriber_name, absl::Duration timeout)
-      : channel_(std::move(channel)),
-        stub_(RefundEventService::NewStub(channel_)),
-        subscriber_name_(std::move(subscriber_name)),
-        timeout_(timeout) {}
+  ServerPositionKeeper(std::shared_ptr<Connection> connection, std::string subscriber_name, absl::Duration timeout)
+      : connection_(std::move(connection)), subscriber_name_(std::move(subscriber_name)), timeout_(timeout) {}
 
   absl::StatusOr<std::optional<KeptPosition>> Load() override {
     const auto context = std::make_shared<grpc::ClientContext>();
@@ -79,17 +76,20 @@ class ServerPositionKeeper final : public PositionKeeper {
   }
 
  private:
-  void Prepare(grpc::ClientContext* context) {
+  // The stub for one call, which `context` is made ready for.
+  RefundEventService::Stub Prepare(grpc::ClientContext* context) {
+    const std::shared_ptr<grpc::Channel> channel = connection_->channel();
     context->set_deadline(std::chrono::system_clock::now() + absl::ToChronoNanoseconds(timeout_));
-    context->set_wait_for_ready(MustWaitForReady(*channel_));
+    context->set_wait_for_ready(MustWaitForReady(*channel));
+    return RefundEventService::Stub(channel);
   }
 
   absl::StatusOr<std::optional<KeptPosition>> Get(grpc::ClientContext& context) {
-    Prepare(&context);
+    RefundEventService::Stub stub = Prepare(&context);
     refundrelay::v1::GetCommittedPositionRequest request;
     request.set_subscriber_name(subscriber_name_);
     refundrelay::v1::GetCommittedPositionResponse response;
-    const RpcError error = RpcErrorOf(stub_->GetCommittedPosition(&context, request, &response));
+    const RpcError error = RpcErrorOf(stub.GetCommittedPosition(&context, request, &response));
     if (!error.ok()) return StatusOf(error);
     version_ = response.version();
     if (!response.has_position()) return std::nullopt;
@@ -99,14 +99,14 @@ class ServerPositionKeeper final : public PositionKeeper {
 
   RpcError Send(const KeptPosition& kept) {
     grpc::ClientContext context;
-    Prepare(&context);
+    RefundEventService::Stub stub = Prepare(&context);
     refundrelay::v1::CommitPositionRequest request;
     request.set_subscriber_name(subscriber_name_);
     *request.mutable_position() = kept.position;
     *request.mutable_filter() = kept.filter;
     request.set_expected_version(version_);
     refundrelay::v1::CommitPositionResponse response;
-    const RpcError error = RpcErrorOf(stub_->CommitPosition(&context, request, &response));
+    const RpcError error = RpcErrorOf(stub.CommitPosition(&context, request, &response));
     if (error.ok()) {
       version_ = response.version();
       log_id_ = kept.position.log_id();
@@ -134,8 +134,7 @@ class ServerPositionKeeper final : public PositionKeeper {
   }
 
   // Constant after construction.
-  const std::shared_ptr<grpc::Channel> channel_;
-  const std::unique_ptr<RefundEventService::Stub> stub_;
+  const std::shared_ptr<Connection> connection_;
   const std::string subscriber_name_;
   const absl::Duration timeout_;
 
@@ -151,9 +150,9 @@ class ServerPositionKeeper final : public PositionKeeper {
 
 }  // namespace
 
-std::unique_ptr<PositionKeeper> MakeServerPositionKeeper(std::shared_ptr<grpc::Channel> channel,
+std::unique_ptr<PositionKeeper> MakeServerPositionKeeper(std::shared_ptr<Connection> connection,
                                                          std::string subscriber_name, absl::Duration timeout) {
-  return std::make_unique<ServerPositionKeeper>(std::move(channel), std::move(subscriber_name), timeout);
+  return std::make_unique<ServerPositionKeeper>(std::move(connection), std::move(subscriber_name), timeout);
 }
 
 }  // namespace refund_relay

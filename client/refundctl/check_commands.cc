@@ -104,12 +104,12 @@ int CheckLogInfo(const GlobalOptions& global, Session& session) {
 }
 
 // Starts after the latest event, reads the first message, and goes.
-int CheckSubscribe(const CheckFlags& flags, const std::shared_ptr<grpc::Channel>& channel, const GlobalOptions& global,
+int CheckSubscribe(const CheckFlags& flags, const std::shared_ptr<Connection>& connection, const GlobalOptions& global,
                    NoticePrinter& notices) {
   refundrelay::v1::SubscribeRequest request;
   request.set_subscriber_name(flags.name);
   request.set_start_from(refundrelay::v1::START_FROM_LATEST);
-  const auto streams = MakeGrpcEventStreamFactory(channel);
+  const auto streams = MakeGrpcEventStreamFactory(connection);
   const auto stream = streams->Open(request);
   refundrelay::v1::SubscribeResponse response;
   const auto outcome = stream->Read(global.timeout, &response);
@@ -131,10 +131,10 @@ int CheckSubscribe(const CheckFlags& flags, const std::shared_ptr<grpc::Channel>
 
 int RunCheckSubscribe(const CheckFlags& flags, const GlobalOptions& global) {
   Session session(global);
-  const auto channel = MakeChannel(global.address, global.channel).value();
-  int failed = CheckHealth(channel, global, session.notices);
+  const auto connection = MakeConnection(global.address, global.channel).value();
+  int failed = CheckHealth(connection->channel(), global, session.notices);
   if (failed == kExitOk) failed = CheckLogInfo(global, session);
-  if (failed == kExitOk) failed = CheckSubscribe(flags, channel, global, session.notices);
+  if (failed == kExitOk) failed = CheckSubscribe(flags, connection, global, session.notices);
   return failed;
 }
 

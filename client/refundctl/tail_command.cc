@@ -19,7 +19,7 @@
 #include "client/refundctl/notice_printer.h"
 #include "client/refundctl/signal_watcher.h"
 #include "client/refundctl/value_text.h"
-#include "refund_relay/channel.h"
+#include "refund_relay/connection.h"
 #include "refund_relay/grpc_event_stream.h"
 #include "refund_relay/position_keeper.h"
 #include "refund_relay/position_text.h"
@@ -139,7 +139,7 @@ int RunTail(const TailFlags& flags, const GlobalOptions& global) {
   SignalWatcher signals;  // before gRPC starts its threads
   EventPrinter events(std::cout, global.output);
   NoticePrinter notices(std::cerr, global.output, Command::kTail);
-  const auto channel = MakeChannel(global.address, global.channel).value();
+  const auto connection = MakeConnection(global.address, global.channel).value();
   SubscriberOptions options;
   options.request = RequestOf(flags);
   options.keep_reconnecting = !flags.no_follow;
@@ -149,15 +149,12 @@ int RunTail(const TailFlags& flags, const GlobalOptions& global) {
   options.handler.max_attempts = 1;  // an output that is closed stays closed
   options.commit.every_events = flags.commit_every;
   SubscriberParts parts;
-  parts.streams = MakeGrpcEventStreamFactory(channel, [&global] {
-    auto other = MakeChannel(global.address, global.channel);
-    return other.ok() ? *std::move(other) : nullptr;  // a file that cannot be read now: the old one knows its content
-  });
+  parts.streams = MakeGrpcEventStreamFactory(connection);
   parts.observer = std::make_shared<TailObserver>(notices, StartFlag(flags));
   parts.handler = [&events](const refundrelay::v1::Delivery& delivery, const refundrelay::v1::Position& after) {
     return events.PrintEvent(delivery, &after);
   };
-  if (flags.commit) parts.keeper = MakeServerPositionKeeper(channel, flags.name, global.timeout);
+  if (flags.commit) parts.keeper = MakeServerPositionKeeper(connection, flags.name, global.timeout);
   Subscriber subscriber(std::move(options), std::move(parts));
   signals.Start([&subscriber] { subscriber.Stop(); });
 

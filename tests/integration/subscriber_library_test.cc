@@ -15,7 +15,7 @@
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "gtest/gtest.h"
-#include "refund_relay/channel.h"
+#include "refund_relay/connection.h"
 #include "refund_relay/grpc_event_stream.h"
 #include "refund_relay/subscriber.h"
 #include "tests/testing/streaming_server.h"
@@ -73,9 +73,9 @@ class SubscriberLibraryTest : public testing::Test {
   // A subscriber of `server` that puts what it gets into `sequences_`.
   std::unique_ptr<Subscriber> Subscribe(StreamingServer& server) {
     SubscriberParts parts;
-    const auto channel = MakeChannel(server.address());
-    parts.streams = MakeGrpcEventStreamFactory(channel);
-    parts.keeper = MakeServerPositionKeeper(channel, options_.request.subscriber_name());
+    const auto connection = MakeConnection(server.address());
+    parts.streams = MakeGrpcEventStreamFactory(connection);
+    parts.keeper = MakeServerPositionKeeper(connection, options_.request.subscriber_name());
     parts.observer = ends_;
     parts.handler = [this](const refundrelay::v1::Delivery& delivery, const refundrelay::v1::Position&) {
       if (on_event_) on_event_(delivery);
@@ -196,9 +196,9 @@ TEST_F(SubscriberLibraryTest, StopEndsAStreamThatIsIdle) {
 TEST_F(SubscriberLibraryTest, StopEndsARunThatNeverFoundItsServer) {
   const ReservedPort port;
   SubscriberParts parts;
-  const auto channel = MakeChannel(port.address());
-  parts.streams = MakeGrpcEventStreamFactory(channel);
-  parts.keeper = MakeServerPositionKeeper(channel, "books", absl::Hours(1));
+  const auto connection = MakeConnection(port.address());
+  parts.streams = MakeGrpcEventStreamFactory(connection);
+  parts.keeper = MakeServerPositionKeeper(connection, "books", absl::Hours(1));
   parts.handler = [](const auto&, const auto&) { return absl::OkStatus(); };
   Subscriber subscriber(options_, std::move(parts));
   std::thread stopper([&] { subscriber.Stop(); });

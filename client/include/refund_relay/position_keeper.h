@@ -9,7 +9,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
-#include "grpcpp/channel.h"
+#include "refund_relay/connection.h"
 #include "refundrelay/v1/refund_event_service.pb.h"
 
 namespace refund_relay {
@@ -49,7 +49,7 @@ class PositionKeeper {
 // Keeps the position at the server, under `subscriber_name` (GetCommittedPosition, CommitPosition): no database needed.
 // Commits with the version that it knows, so that of two processes under one name the second one to commit is told
 // (ABORTED, VERSION_CHANGED) and its run ends. An answer takes `timeout` at most.
-std::unique_ptr<PositionKeeper> MakeServerPositionKeeper(std::shared_ptr<grpc::Channel> channel,
+std::unique_ptr<PositionKeeper> MakeServerPositionKeeper(std::shared_ptr<Connection> connection,
                                                          std::string subscriber_name,
                                                          absl::Duration timeout = absl::Seconds(5));
 

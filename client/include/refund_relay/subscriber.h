@@ -1,12 +1,12 @@
 // The client library: handles every refund event of a log, one after the other, for as long as it takes.
 //
-//   auto channel = refund_relay::MakeChannel("127.0.0.1:50051");
+//   auto connection = refund_relay::MakeConnection("127.0.0.1:50051");
 //   refund_relay::SubscriberOptions options;
 //   options.request.set_subscriber_name("books");
 //   options.request.set_start_from(refundrelay::v1::START_FROM_EARLIEST);  // the first time
 //   refund_relay::SubscriberParts parts;
-//   parts.streams = refund_relay::MakeGrpcEventStreamFactory(channel);
-//   parts.keeper = refund_relay::MakeServerPositionKeeper(channel, "books");
+//   parts.streams = refund_relay::MakeGrpcEventStreamFactory(connection);
+//   parts.keeper = refund_relay::MakeServerPositionKeeper(connection, "books");
 //   parts.handler = [](const refundrelay::v1::Delivery& delivery, const refundrelay::v1::Position&) {
 //     return Book(delivery.event());  // may see an event twice: the key is refund.id
 //   };

@@ -2,7 +2,7 @@
 #include <cstdlib>
 #include <iostream>
 
-#include "refund_relay/channel.h"
+#include "refund_relay/connection.h"
 #include "refund_relay/grpc_event_stream.h"
 #include "refund_relay/subscriber.h"
 
@@ -14,7 +14,7 @@ int main(int argc, char** argv) {
   options.request.set_stop_when_caught_up(true);
 
   refund_relay::SubscriberParts parts;
-  parts.streams = refund_relay::MakeGrpcEventStreamFactory(refund_relay::MakeChannel(argv[1]));
+  parts.streams = refund_relay::MakeGrpcEventStreamFactory(refund_relay::MakeConnection(argv[1]));
   parts.keeper = refund_relay::MakeFilePositionKeeper(argv[2], "ledger");
   parts.handler = [](const refundrelay::v1::Delivery& delivery, const refundrelay::v1::Position&) {
     std::cout << delivery.event().refund().id() << " " << delivery.event().refund().amount().units() << std::endl;

@@ -3,9 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include <memory>
 #include <thread>
 
-#include "refund_relay/channel.h"
+#include "refund_relay/connection.h"
 #include "tests/unit/client/fake_event_service.h"
 #include "tests/unit/client/reserved_port.h"
 #include "tests/unit/client/scripted_streams.h"
@@ -18,7 +19,7 @@ using Outcome = EventStream::ReadOutcome;
 class GrpcEventStreamTest : public testing::Test {
  protected:
   FakeEventService service_;
-  std::unique_ptr<EventStreamFactory> streams_ = MakeGrpcEventStreamFactory(MakeChannel(service_.address()));
+  std::unique_ptr<EventStreamFactory> streams_ = MakeGrpcEventStreamFactory(MakeConnection(service_.address()));
   refundrelay::v1::SubscribeResponse response_;
 };
 
@@ -61,13 +62,11 @@ TEST_F(GrpcEventStreamTest, AStreamMayGoWithoutHavingBeenFinished) {
   EXPECT_EQ(stream->Read(absl::Seconds(30), &response_), Outcome::kMessage);
 }
 
-TEST_F(GrpcEventStreamTest, AfterASilentStreamTheConnectionIsReplaced) {
+TEST_F(GrpcEventStreamTest, AfterASilentStreamTheChannelIsReplaced) {
   FakeEventService other;
-  int replaced = 0;
-  streams_ = MakeGrpcEventStreamFactory(MakeChannel(service_.address()), [&] {
-    ++replaced;
-    return MakeChannel(other.address());
-  });
+  int made = 0;
+  streams_ = MakeGrpcEventStreamFactory(
+      std::make_shared<Connection>([&] { return MakeChannel(made++ == 0 ? service_.address() : other.address()); }));
   service_.AddStream({{Started(1)}, {}, false});
   service_.AddStream({{Started(2)}, {}, true});
   other.AddStream({{Started(3)}, {}, false});
@@ -76,19 +75,19 @@ TEST_F(GrpcEventStreamTest, AfterASilentStreamTheConnectionIsReplaced) {
   while (stream->Read(absl::Seconds(30), &response_) == Outcome::kMessage) {
   }
   stream = streams_->Open({});
-  EXPECT_EQ(replaced, 0) << "a stream that the server has ended";
+  EXPECT_EQ(made, 1) << "a stream that the server has ended";
   ASSERT_EQ(stream->Read(absl::Seconds(30), &response_), Outcome::kMessage);
   EXPECT_EQ(stream->Read(absl::Milliseconds(20), &response_), Outcome::kSilent);
   stream.reset();
 
   stream = streams_->Open({});
-  EXPECT_EQ(replaced, 1);
+  EXPECT_EQ(made, 2);
   ASSERT_EQ(stream->Read(absl::Seconds(30), &response_), Outcome::kMessage);
   EXPECT_EQ(response_.started().position().sequence(), 3u);
 }
 
 TEST(GrpcEventStreamWithoutServerTest, EndsAsUnavailable) {
-  const auto streams = MakeGrpcEventStreamFactory(MakeChannel("127.0.0.1:1"));
+  const auto streams = MakeGrpcEventStreamFactory(MakeConnection("127.0.0.1:1"));
   const auto stream = streams->Open({});
   refundrelay::v1::SubscribeResponse response;
   EXPECT_EQ(stream->Read(absl::Seconds(30), &response), Outcome::kEnd);
@@ -108,7 +107,7 @@ class GrpcEventStreamReconnectTest : public testing::Test {
   }
 
   ReservedPort port_;
-  std::unique_ptr<EventStreamFactory> streams_ = MakeGrpcEventStreamFactory(MakeChannel(port_.address()));
+  std::unique_ptr<EventStreamFactory> streams_ = MakeGrpcEventStreamFactory(MakeConnection(port_.address()));
   refundrelay::v1::SubscribeResponse response_;
 };
 

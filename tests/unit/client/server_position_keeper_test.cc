@@ -3,9 +3,11 @@
 #include <gtest/gtest.h>
 
 #include <memory>
+#include <string>
 #include <thread>
+#include <vector>
 
-#include "refund_relay/channel.h"
+#include "refund_relay/connection.h"
 #include "refund_relay/position_keeper.h"
 #include "refund_relay/position_text.h"
 #include "refund_relay/rpc_error.h"
@@ -22,7 +24,7 @@ using testing::SizeIs;
 class ServerPositionKeeperTest : public testing::Test {
  protected:
   std::unique_ptr<PositionKeeper> Keeper() {
-    return MakeServerPositionKeeper(MakeChannel(service_.address()), "books", absl::Seconds(30));
+    return MakeServerPositionKeeper(MakeConnection(service_.address()), "books", absl::Seconds(30));
   }
   static KeptPosition KeptAt(uint64_t sequence) {
     KeptPosition kept{At(sequence), {}};
@@ -131,9 +133,26 @@ TEST_F(ServerPositionKeeperTest, TheServersWordsComeThrough) {
   EXPECT_EQ(RpcErrorText(RpcErrorOf(keeper->Commit(KeptAt(1)))), "UNIMPLEMENTED NOT_BUILT_YET: no positions here");
 }
 
+TEST_F(ServerPositionKeeperTest, GoesOnWithTheChannelThatItsConnectionHas) {
+  FakeEventService other;
+  std::vector<std::string> addresses = {other.address(), service_.address()};
+  const auto connection = std::make_shared<Connection>([&addresses] {
+    auto channel = MakeChannel(addresses.back());
+    addresses.pop_back();
+    return channel;
+  });
+  const auto keeper = MakeServerPositionKeeper(connection, "books", absl::Seconds(30));
+  EXPECT_TRUE(keeper->Commit(KeptAt(1)).ok());
+  connection->Leave(connection->channel());
+  EXPECT_TRUE(keeper->Load().ok());
+  EXPECT_TRUE(keeper->Commit(KeptAt(2)).ok());
+  EXPECT_THAT(service_.commit_requests(), SizeIs(1));
+  EXPECT_THAT(other.commit_requests(), SizeIs(1));
+}
+
 TEST(ServerPositionKeeperWithoutServerTest, ALoadTellsTheCauseThenWaitsForTheServerAndCanBeStopped) {
   ReservedPort port;
-  const auto keeper = MakeServerPositionKeeper(MakeChannel(port.address()), "books", absl::Hours(1));
+  const auto keeper = MakeServerPositionKeeper(MakeConnection(port.address()), "books", absl::Hours(1));
   const RpcError refused = RpcErrorOf(keeper->Load().status());
   EXPECT_TRUE(IsUnreachable(refused)) << RpcErrorText(refused);
   std::thread stopper([&keeper] { keeper->StopLoading(); });
@@ -144,7 +163,7 @@ TEST(ServerPositionKeeperWithoutServerTest, ALoadTellsTheCauseThenWaitsForTheSer
 
 TEST(ServerPositionKeeperWithoutServerTest, AServerThatStartsLaterIsReached) {
   ReservedPort port;
-  const auto keeper = MakeServerPositionKeeper(MakeChannel(port.address()), "books", absl::Seconds(30));
+  const auto keeper = MakeServerPositionKeeper(MakeConnection(port.address()), "books", absl::Seconds(30));
   EXPECT_FALSE(keeper->Load().ok());
   FakeEventService service(port.address());
   service.Commit(At(4));
