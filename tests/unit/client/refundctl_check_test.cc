@@ -33,7 +33,7 @@ class CheckTest : public testing::Test {
     grpc::EnableDefaultHealthCheckService(false);
     service_->SetServing(true);
   }
-  int Run(Arguments arguments) {
+  int Run(const Arguments& arguments) {
     ChildProcess refundctl(REFUNDCTL, arguments, {"REFUND_RELAY_ADDRESS=" + service_->address()});
     const int exit_code = refundctl.Wait();
     out_ = refundctl.out();

@@ -120,7 +120,7 @@ TEST_F(TlsIdentityTest, OutOfDateIsRefusedWithTheDate) {
 
 TEST_F(TlsIdentityTest, OneCertificateOfTheChainThatHasExpiredIsEnough) {
   TestAuthority long_lived;
-  long_lived.set_validity(10 * 3600);
+  long_lived.set_validity(36'000);
   const TestCertificate pair = long_lived.Issue("server", "DNS:localhost");
   const absl::Time later = absl::Now() + absl::Hours(2);
   EXPECT_TRUE(ParseTlsIdentity(pair.certificate, pair.key, "", later).ok());
@@ -135,7 +135,7 @@ TEST_F(TlsIdentityTest, OneCertificateOfTheChainThatHasExpiredIsEnough) {
 
 TEST_F(TlsIdentityTest, ClientAuthoritiesAreCheckedAsWell) {
   TestAuthority long_lived;
-  long_lived.set_validity(10 * 3600);
+  long_lived.set_validity(36'000);
   const TestCertificate pair = long_lived.Issue("server", "DNS:localhost");
   EXPECT_EQ(Refusal(pair.certificate, pair.key, "nothing of the kind"), "the client CA file holds no PEM certificate");
   EXPECT_THAT(Refusal(pair.certificate, pair.key, authority_.certificate(), absl::Now() + absl::Hours(2)),
@@ -149,7 +149,7 @@ TEST_F(TlsIdentityTest, TheChainIsSentInTheOrderOfTheFile) {
   ASSERT_TRUE(identity.ok()) << identity.status();
   SSL_CTX* const context = identity->context->native_handle();
   STACK_OF(X509)* chain = nullptr;
-  ASSERT_EQ(SSL_CTX_get0_chain_certs(context, &chain), 1);
+  ASSERT_EQ(SSL_CTX_get0_chain_certs(context, static_cast<void*>(&chain)), 1);
   ASSERT_EQ(sk_X509_num(chain), 2);
   const auto pem_of = [](X509* certificate) {
     BIO* const out = BIO_new(BIO_s_mem());
