@@ -16,7 +16,8 @@ using testing::IsEmpty;
 
 const absl::Time kNow = absl::FromUnixSeconds(100);
 
-SubscriberPolicy Subscriber(std::string name, std::vector<std::string> tokens, std::vector<std::string> certificates) {
+SubscriberPolicy Subscriber(std::string name, const std::vector<std::string>& tokens,
+                            std::vector<std::string> certificates) {
   SubscriberPolicy subscriber;
   subscriber.name = std::move(name);
   for (const std::string& token : tokens) subscriber.token_hashes.push_back(Sha256({token}));
