@@ -77,8 +77,8 @@ std::string DerOfPair(std::string_view pair, size_t number_bytes) {
   const std::unique_ptr<ECDSA_SIG, OpensslFree<ECDSA_SIG_free>> signature(ECDSA_SIG_new());
   if (r == nullptr || s == nullptr || signature == nullptr) return "";
   if (ECDSA_SIG_set0(signature.get(), r.get(), s.get()) != 1) return "";
-  static_cast<void>(r.release());  // the signature's now
-  static_cast<void>(s.release());
+  r.release();  // NOLINT(bugprone-unused-return-value): the signature's now
+  s.release();  // NOLINT(bugprone-unused-return-value)
   unsigned char* der = nullptr;
   const int length = i2d_ECDSA_SIG(signature.get(), &der);
   if (length <= 0) return "";
