@@ -11,8 +11,8 @@
 #include <algorithm>
 #include <boost/asio/ip/tcp.hpp>
 #include <cerrno>
+#include <cstring>
 #include <string>
-#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -40,14 +40,15 @@ constexpr std::chrono::microseconds kLookIntervalPerConnection(100);
 // what the connection sends is looked at that often; kLongestIntake, and it is cut, as others wait behind it.
 constexpr std::chrono::milliseconds kIntakeLookInterval(10);
 constexpr std::chrono::seconds kLongestIntake(1);
+constexpr std::string_view kServerStops = "the server stops";
 constexpr absl::Duration kLineInterval = absl::Seconds(10);
 
 // What epoll tells of, by number; connections follow.
-constexpr uint64_t kStop = 0;
+constexpr uint64_t kWake = 0;
 constexpr uint64_t kListener = 1;
 constexpr uint64_t kFirstConnection = 2;
 
-std::string ErrorText(int error) { return std::generic_category().message(error); }
+std::string ErrorText(int error) { return std::strerror(error); }
 
 bool SetOption(int socket, int level, int option, int value) {
   return setsockopt(socket, level, option, &value, sizeof(value)) == 0;
@@ -95,8 +96,8 @@ absl::Status GrpcAcceptor::Bind(const ListenAddress& address) {
                          bind(listener, endpoint.data(), static_cast<socklen_t>(endpoint.size())) == 0 &&
                          listen(listener, kListenBacklog) == 0;
   epoll_ = FileDescriptor(epoll_create1(EPOLL_CLOEXEC));
-  stop_event_ = FileDescriptor(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-  if (!listening || !epoll_.valid() || !stop_event_.valid() || !Watch(stop_event_, kStop, EPOLLIN)) {
+  wake_event_ = FileDescriptor(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (!listening || !epoll_.valid() || !wake_event_.valid() || !Watch(wake_event_, kWake, EPOLLIN)) {
     return absl::UnavailableError(absl::StrCat("cannot listen for gRPC on ", address.ToString(), ": ", ErrorText(errno),
                                                "; choose another --grpc_address"));
   }
@@ -119,17 +120,28 @@ void GrpcAcceptor::Start(std::function<void(int)> take) {
   thread_ = std::thread([this] { Run(); });
 }
 
+void GrpcAcceptor::Wake() const {
+  while (eventfd_write(wake_event_.number(), 1) != 0 && errno == EINTR) {
+  }
+}
+
+void GrpcAcceptor::Close(std::chrono::steady_clock::time_point deadline) {
+  if (intake_ == nullptr) return;
+  intake_->Close();
+  cut_all_at_ = deadline;
+  Wake();
+}
+
 void GrpcAcceptor::Stop() {
   if (thread_.joinable()) {
-    const uint64_t one = 1;
-    while (write(stop_event_.number(), &one, sizeof(one)) < 0 && errno == EINTR) {
-    }
+    stopping_ = true;
+    Wake();
     thread_.join();
     intake_->Close();
     // What is being given to gRPC may never end by itself.
     if (const auto current = intake_->current(); current.has_value()) {
       const auto found = connections_.find(current->connection);
-      if (found != connections_.end()) Cut(found->second, "the server stops");
+      if (found != connections_.end()) Cut(found->second, kServerStops);
     }
     intake_->Stop();
   }
@@ -150,17 +162,25 @@ void GrpcAcceptor::Run() {
     bool connections_wait = false;
     for (int i = 0; i < count; ++i) {
       const uint64_t number = events[i].data.u64;
-      if (number == kStop) return;
-      if (number == kListener) {
+      if (number == kWake) {
+        if (stopping_) return;
+        eventfd_t calls = 0;
+        eventfd_read(wake_event_.number(), &calls);
+        listener_ = FileDescriptor();
+      } else if (number == kListener) {
         connections_wait = true;
       } else if ((events[i].events & EPOLLHUP) != 0) {
         OnHangUp(number);
       }
     }
-    if (paused_ && std::chrono::steady_clock::now() >= paused_until_ && Watch(listener_, kListener, EPOLLIN))
-      paused_ = false;
-    if (connections_wait) AcceptWaiting();
+    if (paused_ && std::chrono::steady_clock::now() >= paused_until_) {
+      paused_ = listener_.valid() && !Watch(listener_, kListener, EPOLLIN);
+    }
+    if (connections_wait && listener_.valid()) AcceptWaiting();
     LookAtIntake();
+    if (std::chrono::steady_clock::now() >= cut_all_at_.load()) {
+      for (auto& [number, connection] : connections_) Cut(connection, kServerStops);
+    }
     if (const auto now = std::chrono::steady_clock::now(); now >= next_look_) {
       for (auto& [number, connection] : connections_) CutIfIdleInput(connection);
       next_look_ = now + std::max<std::chrono::steady_clock::duration>(
@@ -250,7 +270,7 @@ void GrpcAcceptor::Refuse(PeerQuota::Verdict verdict, const PeerAddress& peer) {
 void GrpcAcceptor::CutIfIdleInput(Connection& connection) {
   const std::optional<TcpBytes> bytes = BytesOf(connection.duplicate.number());
   if (bytes.has_value() && input_.IsTooMuch(connection.name, *bytes, absl::Now())) {
-    Cut(connection, "it sends much and calls nothing that lets it in");
+    Cut(connection, "it sends much and calls too little that lets it in");
   }
 }
 

@@ -31,7 +31,7 @@ namespace refund_relay {
 // (CVE-2023-4785). So the port is ours: a thread accepts, counts against two limits, and hands the descriptors that are
 // within them to gRPC (ServerBuilder's AddExternalConnectionAcceptor).
 //
-// It also cuts connections that send much and call nothing (IdleInput), and those that keep the thread which gives
+// It also cuts connections that send much and call too little (IdleInput), and those that keep the thread which gives
 // connections to gRPC (GrpcIntake).
 //
 // That a connection is over it learns from the kernel: it keeps a duplicate of each descriptor that no one reads or
@@ -69,7 +69,11 @@ class GrpcAcceptor {
   // Tell it each call that begins.
   IdleInput& input() { return input_; }
 
-  // Closes the listening socket and joins the threads; connections that gRPC has go on, uncounted. Safe to call twice.
+  // Takes no more connections from now on. Those that are still there at `deadline` are cut: gRPC's shutdown would wait
+  // for a peer that sends without pause.
+  void Close(std::chrono::steady_clock::time_point deadline);
+
+  // Closes, and joins the threads; connections that gRPC has go on, uncounted. Safe to call twice.
   void Stop();
 
  private:
@@ -87,6 +91,7 @@ class GrpcAcceptor {
   absl::Status Bind(const ListenAddress& address);
   // Has `epoll_` tell of `events` on the descriptor, under `number`; false with errno set.
   bool Watch(const FileDescriptor& descriptor, uint64_t number, uint32_t events) const;
+  void Wake() const;
   void Run();
   void AcceptWaiting();
   // False when nothing waits, or accepting must pause.
@@ -111,8 +116,10 @@ class GrpcAcceptor {
   uint16_t port_ = 0;
   FileDescriptor listener_;
   FileDescriptor epoll_;
-  FileDescriptor stop_event_;
+  FileDescriptor wake_event_;
   std::atomic<uint16_t> probe_port_ = 0;
+  std::atomic<bool> stopping_ = false;
+  std::atomic<std::chrono::steady_clock::time_point> cut_all_at_ = std::chrono::steady_clock::time_point::max();
   std::unique_ptr<GrpcIntake> intake_;
   std::thread thread_;
 

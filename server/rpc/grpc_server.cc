@@ -162,12 +162,14 @@ class GrpcServer::Impl {
     // and for streams of health and reflection. The grace is for the last trailers to leave.
     for (auto& thread : threads_) thread->AwaitNoActiveCalls(deadline);
     context_.pending->FailAll(DrainingError());
-    // gRPC forgets, and never closes, what it is given after its shutdown.
-    acceptor_->Stop();
+    // First: gRPC forgets, and never closes, what it is given after its shutdown. Shutdown waits for connections that
+    // keep its threads, too; those are cut once the others have had their grace.
+    acceptor_->Close(std::chrono::steady_clock::now() + absl::ToChronoNanoseconds(2 * kShutdownGrace));
     // The queue threads go on meanwhile: Shutdown waits for tags that they must take.
     server_->Shutdown(absl::ToChronoTime(std::min(deadline, absl::Now() + kShutdownGrace)));
     context_.history.Stop();
     for (auto& thread : threads_) thread->Stop();
+    acceptor_->Stop();
     server_.reset();
   }
 

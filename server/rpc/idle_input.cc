@@ -32,19 +32,17 @@ bool IdleInput::IsTooMuch(const Connection& connection, const TcpBytes& bytes, a
   Account& account = found->second;
   if (account.since > now) account.since = now;  // the first look, or a clock that was set back
   const uint64_t read = bytes.received - std::min(bytes.unread, bytes.received);
-  if (account.calls != account.calls_at_start) {
-    account = {account.number, account.calls, account.calls, read, bytes.acknowledged, now};
-    return false;
-  }
+  const uint64_t calls = account.calls - account.calls_at_start;
   const uint64_t idle = read - std::min(account.read_at_start, read);
   const uint64_t sent = bytes.acknowledged - account.acknowledged_at_start;
   const auto seconds = static_cast<uint64_t>(absl::ToInt64Seconds(now - account.since));
   const uint64_t allowance = sent / kPartOfSent + seconds * kBytesPerSecond;
-  if (idle <= kBytes + allowance) {
+  if (idle <= kBytes * (1 + calls) + allowance) {
     account.too_much_since = absl::InfiniteFuture();
+    if (calls > 0) account = {account.number, account.calls, account.calls, read, bytes.acknowledged, now};
     return false;
   }
-  if (idle > kBytesAtOnce + allowance) return true;
+  if (calls == 0 && idle > kBytesAtOnce + allowance) return true;
   if (account.too_much_since > now) {
     account.too_much_since = now;
     account.read_then = read;

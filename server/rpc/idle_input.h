@@ -1,4 +1,4 @@
-// IdleInput: which connections send a lot and call nothing.
+// IdleInput: which connections send a lot and call too little.
 #ifndef REFUND_RELAY_SERVER_RPC_IDLE_INPUT_H_
 #define REFUND_RELAY_SERVER_RPC_IDLE_INPUT_H_
 
@@ -14,10 +14,10 @@
 
 namespace refund_relay {
 
-// Counts the calls that begin on each open connection, and compares them with the bytes that it sends. Frames that lead
-// to no call of ours (header blocks without end, which gRPC 1.51 keeps in memory, CVE-2023-33953; floods of settings,
-// pings, empty frames; calls of other services that are reset at once, CVE-2023-44487) are told from work by that
-// alone, with TLS or without. Thread-safe; never blocks.
+// Counts the calls that begin on each open connection, and compares them with the bytes that it sends: each pays for as
+// much as the largest call needs. Frames that lead to no call of ours (header blocks without end, which gRPC 1.51 keeps
+// in memory, CVE-2023-33953; floods of settings, pings, empty frames; calls of other services that are reset at once,
+// CVE-2023-44487) are told from work by that alone, with TLS or without. Thread-safe; never blocks.
 class IdleInput {
  public:
   // A connection: gRPC knows it by its peer, which may connect again before the end of an earlier one is noticed.
@@ -26,10 +26,12 @@ class IdleInput {
     uint64_t number = 0;  // never used twice
   };
 
-  // What may come in without a call: the largest request with its metadata, twice; a part of what was sent, because
-  // peers acknowledge it (WINDOW_UPDATE, 26 bytes for some 10 KB); and pings, or a health check, for ever.
+  // What may come in before a call, and with each: the largest request with its metadata, twice; a part of what was
+  // sent, because peers acknowledge it (WINDOW_UPDATE, 26 bytes for some 10 KB); and pings, or a health check, for
+  // ever.
   static constexpr uint64_t kBytes = 512 << 10;
-  // More than that is looked at twice, because the thread that shall take the calls may be late; more than this is not.
+  // More than that must go on for kPatience, because the thread that shall take the calls may be late; more than this
+  // without any call need not.
   static constexpr uint64_t kBytesAtOnce = 2 << 20;
   static constexpr absl::Duration kPatience = absl::Seconds(1);
   static constexpr uint64_t kPartOfSent = 4;
@@ -42,8 +44,8 @@ class IdleInput {
   // `peer` as grpc::ServerContext::peer() writes it. Not one of a connection that is not open.
   void CallBegan(std::string_view peer) ABSL_LOCKS_EXCLUDED(mutex_);
 
-  // Whether the connection, which has moved so many bytes by now, has sent too much since its last call began. Calls
-  // are noticed here, so that a connection's account starts anew with the first look after each.
+  // Whether the connection, which has moved so many bytes by now, has sent too much for the calls that began. Its
+  // account starts anew with the first look after a call that finds it in order.
   bool IsTooMuch(const Connection& connection, const TcpBytes& bytes, absl::Time now) ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:

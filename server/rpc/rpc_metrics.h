@@ -55,7 +55,7 @@ class RpcMetrics final : public prometheus::Collectable {
     if (change > 0) opened_connections_.Increment(change);
     connections_.Increment(change);
   }
-  // One was cut, because it sent much and called nothing, or let no other connect.
+  // One was cut, because it sent much and called too little, or let no other connect.
   void CountCutConnection() { cut_connections_.Increment(); }
   // One ended without having sent a byte.
   void CountSilentConnection() { silent_connections_.Increment(); }

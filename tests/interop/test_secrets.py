@@ -19,7 +19,7 @@ from authority import Authority
 from certificates import SecretVolume, nth_read
 from emitted import OWN_NAME, OWN_TEXT, personal_texts
 from process_memory import found_in_memory
-from relay import BASIC_PASSWORD, BASIC_USER, BIN, DEADLINE, Relay, basic_header
+from relay import BASIC_PASSWORD, BASIC_USER, BIN, DEADLINE, WIPED_WHEN_FREED, Relay, basic_header
 from secret_run import SecretRun
 
 
@@ -135,7 +135,8 @@ class MemoryTest(unittest.TestCase):
         cert, key = volume.put(tls_crt=old[0], tls_key=old[1])
         # The middle of its text, line breaks and all.
         old_key, new_key = (pieces(pair[1][60:180], 20) for pair in (old, new))
-        with Relay("--allow_core_dumps", f"--http_tls_cert_file={cert}", f"--http_tls_key_file={key}") as relay:
+        flags = ["--allow_core_dumps", f"--http_tls_cert_file={cert}", f"--http_tls_key_file={key}"]
+        with Relay(*flags, environment=WIPED_WHEN_FREED) as relay:
             self.assertEqual(old_key, found_in_memory(relay.process.pid, old_key | new_key))
             volume.put(tls_crt=new[0], tls_key=new[1])
             relay.process.send_signal(signal.SIGHUP)

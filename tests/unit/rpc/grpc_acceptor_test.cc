@@ -7,6 +7,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/write.hpp>
+#include <chrono>
 #include <memory>
 #include <string>
 #include <utility>
@@ -85,8 +86,26 @@ TEST_F(GrpcAcceptorTest, AFloodWithoutCallsIsCutAtOnce) {
   const std::string bytes(1 << 16, 'x');
   boost::system::error_code ended;
   while (!ended) boost::asio::write(flood, boost::asio::buffer(bytes), ended);
+  acceptor_->Stop();
   EXPECT_EQ(1, cuts());
-  EXPECT_EQ(1, lines_.With("sends much and calls nothing").size());
+  EXPECT_EQ(1, lines_.With("sends much and calls too little").size());
+}
+
+TEST_F(GrpcAcceptorTest, ConnectionsThatOutliveTheDeadlineAreCut) {
+  Start();
+  tcp::socket first = Connect();
+  AwaitTaken(1);
+  acceptor_->Close(std::chrono::steady_clock::now());
+  char byte = 0;
+  boost::system::error_code ended;
+  first.read_some(boost::asio::buffer(&byte, 1), ended);
+  EXPECT_TRUE(ended) << "it is over";
+  tcp::socket late(context_);
+  boost::system::error_code refused;
+  late.connect({boost::asio::ip::address_v4::loopback(), acceptor_->port()}, refused);
+  EXPECT_TRUE(refused) << "nobody listens any more";
+  acceptor_->Stop();
+  EXPECT_EQ(1, lines_.With("the server stops").size());
 }
 
 TEST_F(GrpcAcceptorTest, StopsAlthoughAConnectionIsBeingGiven) {

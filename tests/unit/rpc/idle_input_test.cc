@@ -46,9 +46,26 @@ TEST_F(IdleInputTest, WhatHasCeasedIsNotCut) {
 TEST_F(IdleInputTest, ACallBeginsTheAccountAnew) {
   for (uint64_t i = 1; i <= 100; ++i) {
     input_.CallBegan(kGrpcPeer);
-    EXPECT_FALSE(TooMuch({.received = i * kAtOnce}, kStart + absl::Seconds(i)));
+    EXPECT_FALSE(TooMuch({.received = i * 2 * kBound}, kStart + absl::Seconds(i)));
   }
-  EXPECT_TRUE(TooMuch({.received = 101 * kAtOnce + 1}, kStart + absl::Seconds(100)));
+  EXPECT_TRUE(TooMuch({.received = 200 * kBound + kAtOnce + 1}, kStart + absl::Seconds(100)));
+}
+
+TEST_F(IdleInputTest, ACallPaysForOneCallOnly) {
+  EXPECT_FALSE(TooMuch({.received = kBound}, kLater));
+  for (uint64_t i = 1; i < 10; ++i) {
+    input_.CallBegan(kGrpcPeer);
+    EXPECT_FALSE(TooMuch({.received = kBound + 2 * i * kBound}, kLater + i * absl::Milliseconds(100)));
+  }
+  input_.CallBegan(kGrpcPeer);
+  EXPECT_TRUE(TooMuch({.received = kBound + 20 * kBound}, kLater + absl::Milliseconds(1200)));
+}
+
+TEST_F(IdleInputTest, CallsThatAreTakenLateCountAsWell) {
+  input_.CallBegan(kGrpcPeer);
+  EXPECT_FALSE(TooMuch({.received = 20 * kAtOnce}, kLater));
+  for (int call = 0; call < 100; ++call) input_.CallBegan(kGrpcPeer);
+  EXPECT_FALSE(TooMuch({.received = 21 * kAtOnce}, kLater + absl::Seconds(2)));
 }
 
 TEST_F(IdleInputTest, CallsOfOthersDoNotCount) {
