@@ -60,6 +60,7 @@ absl::Status App::LoadCredentialFile(const std::string& path) {
   const absl::Cleanup wipe = [&content] { Wipe(*content); };
   if (absl::Status status = credentials_.Update(path, *content); !status.ok()) return status;
   ops_metrics_.FileLoaded(path, true);
+  ops_metrics_.WebhookCredentials(path, credentials_.CountIn(path));
   watcher_->Watch(path, content,
                   [this, path](const absl::StatusOr<std::string>& changed) { OnCredentialFile(path, changed); });
   return absl::OkStatus();
@@ -72,6 +73,7 @@ void App::OnCredentialFile(const std::string& path, const absl::StatusOr<std::st
     return;
   }
   ops_metrics_.FileLoaded(path, credentials_.Update(path, *content).ok());
+  ops_metrics_.WebhookCredentials(path, credentials_.CountIn(path));
 }
 
 std::unique_ptr<TlsStore> App::MakeTlsStore(const std::string& door, const TlsFiles& files) {

@@ -75,6 +75,15 @@ absl::Status CredentialStore::CheckComplete() const {
   return absl::OkStatus();
 }
 
+size_t CredentialStore::CountIn(std::string_view path) const {
+  absl::MutexLock lock(&mutex_);
+  size_t count = 0;
+  for (const File& file : files_) {
+    if (file.path == path) count += file.secrets.size() + file.basic_pairs.size();
+  }
+  return count;
+}
+
 std::shared_ptr<const Credentials> CredentialStore::Snapshot() const {
   absl::MutexLock lock(&mutex_);
   return current_;

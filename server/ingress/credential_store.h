@@ -2,6 +2,7 @@
 #ifndef REFUND_RELAY_SERVER_INGRESS_CREDENTIAL_STORE_H_
 #define REFUND_RELAY_SERVER_INGRESS_CREDENTIAL_STORE_H_
 
+#include <cstddef>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -32,6 +33,9 @@ class CredentialStore {
   // For a start that fails closed: OK once every file was read. FAILED_PRECONDITION names the flags if there is no file
   // at all, or the first file that was never good.
   absl::Status CheckComplete() const ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // How many credentials of that file are in use.
+  size_t CountIn(std::string_view path) const ABSL_LOCKS_EXCLUDED(mutex_);
 
   // The credentials now; never null.
   std::shared_ptr<const Credentials> Snapshot() const ABSL_LOCKS_EXCLUDED(mutex_);

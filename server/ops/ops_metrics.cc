@@ -9,6 +9,10 @@ OpsMetrics::OpsMetrics(prometheus::Registry& registry)
                                   .Name("refund_relay_config_last_reload_successful")
                                   .Help("1 while the newest content of a watched file is the one in use, else 0.")
                                   .Register(registry)),
+      webhook_credentials_(prometheus::BuildGauge()
+                               .Name("refund_relay_webhook_credentials")
+                               .Help("Webhook secrets, or pairs of user and password, of a file that are in use.")
+                               .Register(registry)),
       certificate_expiry_(prometheus::BuildGauge()
                               .Name("refund_relay_certificate_expiry_timestamp_seconds")
                               .Help("When the first certificate of a file in use expires.")
@@ -27,6 +31,10 @@ OpsMetrics::OpsMetrics(prometheus::Registry& registry)
 
 void OpsMetrics::FileLoaded(const std::string& file, bool successful) {
   last_reload_successful_.Add({{"file", file}}).Set(successful ? 1 : 0);
+}
+
+void OpsMetrics::WebhookCredentials(const std::string& file, size_t count) {
+  webhook_credentials_.Add({{"file", file}}).Set(static_cast<double>(count));
 }
 
 void OpsMetrics::Ready(const std::string& check, bool ready) { ready_.Add({{"check", check}}).Set(ready ? 1 : 0); }

@@ -21,6 +21,9 @@ class OpsMetrics {
   // its path. Call it at start too, so that the series exists before anything fails.
   void FileLoaded(const std::string& file, bool successful);
 
+  // `webhook_credentials{file}`: how many of the file are in use, so that who rotates them sees when a new one counts.
+  void WebhookCredentials(const std::string& file, size_t count);
+
   // `ready{check}`: what /readyz says of each of its checks. Call it before each scrape.
   void Ready(const std::string& check, bool ready);
 
@@ -29,6 +32,7 @@ class OpsMetrics {
 
  private:
   prometheus::Family<prometheus::Gauge>& last_reload_successful_;
+  prometheus::Family<prometheus::Gauge>& webhook_credentials_;
   prometheus::Family<prometheus::Gauge>& certificate_expiry_;
   prometheus::Family<prometheus::Gauge>& ready_;
 };

@@ -10,6 +10,7 @@ import webhooks
 from relay import DEADLINE, SECRET, Relay, run_to_end
 
 METRIC = "refund_relay_config_last_reload_successful"
+COUNT = "refund_relay_webhook_credentials"
 
 
 def send_signed(relay, number, secret):
@@ -24,8 +25,11 @@ def was_read(credentials):
 
 class RunningServerTest(unittest.TestCase):
     def reload_successful(self, relay, expected):
+        self.metric_says(relay, METRIC, expected)
+
+    def metric_says(self, relay, name, expected):
         """Waits until the metric of the file with secrets says so."""
-        sample = f'{METRIC}{{file="{relay.folder}/secrets"}} {expected}\n'
+        sample = f'{name}{{file="{relay.folder}/secrets"}} {expected}\n'
         end = time.monotonic() + DEADLINE
         while sample not in relay.admin_get("/metrics")[2]:
             self.assertLess(time.monotonic(), end, sample)
@@ -36,6 +40,7 @@ class RunningServerTest(unittest.TestCase):
             self.assertEqual(401, send_signed(relay, 2, "another"))
             relay.write_file("secrets", f"{SECRET}\nanother\n")
             relay.wait_for_line(was_read(2))
+            self.metric_says(relay, COUNT, 2)
             self.assertEqual([200, 200], [send_signed(relay, 3, SECRET), send_signed(relay, 4, "another")])
             relay.write_file("secrets", "a third\nanother\na fourth\n")
             relay.wait_for_line(was_read(3))
@@ -46,6 +51,7 @@ class RunningServerTest(unittest.TestCase):
             self.reload_successful(relay, 1)
             relay.write_file("secrets", "\n")
             record = relay.wait_for_line(lambda record: "stays in force" in record["message"])
+            self.metric_says(relay, COUNT, 1)
             self.assertEqual(("error", f"{relay.folder}/secrets"), (record["level"], record["file"]))
             self.assertNotIn(SECRET, relay.tail())
             self.reload_successful(relay, 0)

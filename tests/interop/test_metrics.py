@@ -45,6 +45,7 @@ EXPECTED = {
     "authentication_total": ("counter", {"method", "key", "result"}),
     "last_webhook_timestamp_seconds": ("gauge", {"result"}),
     "config_last_reload_successful": ("gauge", {"file"}),
+    "webhook_credentials": ("gauge", {"file"}),
     "loss_audit_mismatch_events": ("gauge", set()),
     "loss_audit_checked_events_total": ("counter", set()),
     "loss_audit_unchecked_events_total": ("counter", set()),
