@@ -85,18 +85,19 @@ void AdminConnection::Route() {
 
 void AdminConnection::AskLiveness() {
   // The guard keeps the server's thread running until the answer has come, so that there is always one to take it.
-  handlers_.liveness(
-      [self = shared_from_this(), guard = asio::make_work_guard(stream_.get_executor())](const absl::Status& status) {
-        asio::post(self->stream_.get_executor(), [self, status] {
-          if (status.ok()) {
-            self->Answer(Status::ok, kJson, "{\"live\":true}");
-            return;
-          }
-          std::string body = "{\"live\":false,\"reason\":";
-          AppendJsonString(body, std::string_view(status.message().data(), status.message().size()));
-          self->Answer(Status::service_unavailable, kJson, body + "}");
-        });
-      });
+  // The connection goes to that thread as a whole: another one must not be the last to let go of it.
+  handlers_.liveness([self = shared_from_this(),
+                      guard = asio::make_work_guard(stream_.get_executor())](const absl::Status& status) mutable {
+    asio::post(guard.get_executor(), [self = std::move(self), status] {
+      if (status.ok()) {
+        self->Answer(Status::ok, kJson, "{\"live\":true}");
+        return;
+      }
+      std::string body = "{\"live\":false,\"reason\":";
+      AppendJsonString(body, std::string_view(status.message().data(), status.message().size()));
+      self->Answer(Status::service_unavailable, kJson, body + "}");
+    });
+  });
 }
 
 void AdminConnection::AnswerError(Status status, std::string_view reason) {
