@@ -13,7 +13,10 @@ from relay import BIN, DEADLINE, Relay
 # The document names the default addresses; here the ports are others.
 PREAMBLE = """
 set -euo pipefail
-refundctl() { if [ "$1" = send ]; then shift; set -- send --url="$WEBHOOK_URL" "$@"; fi; command refundctl "$@"; }
+refundctl() {
+  if [ "$1 ${2:-}" = "check webhooks" ]; then set -- "$@" --url="$WEBHOOK_URL"; fi
+  command refundctl "$@"
+}
 """
 
 
@@ -43,6 +46,10 @@ class RunbookTest(unittest.TestCase):
                                           capture_output=True, timeout=DEADLINE)
                     self.assertEqual(0, done.returncode, done.stdout + done.stderr)
                     self.assertTrue(done.stdout or not re.search(r"curl|refundctl|verify", block), "it printed nothing")
+            # Whoever follows the runbook gives no subscriber a refund that never was.
+            stored = subprocess.run([os.path.join(BIN, "refundctl"), "list", "--output=json"], env=environment, text=True,
+                                    capture_output=True, timeout=DEADLINE, check=True).stdout
+            self.assertEqual(1, stored.count('"kind":"event"'), stored)
 
 
 if __name__ == "__main__":
