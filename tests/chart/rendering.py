@@ -29,9 +29,9 @@ def helm(*arguments, version="helm4"):
     return done.stdout
 
 
-def render_text(*values_files, values=None, chart=CHART, release="refund-relay", version="helm4"):
+def render_text(*values_files, values=None, chart=CHART, release="refund-relay", upgrade=False, version="helm4"):
     """The manifests as one text. `values` is a mapping that comes after the files."""
-    arguments = [release, chart, "--namespace", NAMESPACE]
+    arguments = [release, chart, "--namespace", NAMESPACE, *(["--is-upgrade"] if upgrade else [])]
     command = ["template", "--kube-version", tools.KUBERNETES]
     for path in values_files:
         arguments += ["--values", path]

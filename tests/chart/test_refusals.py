@@ -1,8 +1,11 @@
 """Wrong values: refused, in words that name the value and the way out."""
 
+import tempfile
 import unittest
 
-from rendering import HELMS, MINIMAL, Refused, render
+import yaml
+
+from rendering import HELMS, MINIMAL, Refused, chart_copy, one, render
 
 TLS = {"tls": {"existingSecret": "server-tls"}, "allowInsecure": False}
 
@@ -69,6 +72,43 @@ class RefusalsTest(unittest.TestCase):
 
     def test_objects_that_go_to_kubernetes_are_open(self):
         render(MINIMAL, values={"podSecurityContext": {"sysctls": []}, "resources": {"claims": []}, "global": {"x": 1}, "enabled": True})
+
+
+class UpgradeTest(unittest.TestCase):
+    """What the cluster has already comes from a file here; tests/cluster/test_history.py asks a real one."""
+
+    LOOKUP = '(lookup "apps/v1" "StatefulSet" .Release.Namespace "")'
+
+    def upgrade(self, values, chart_label="refund-relay-0.0.9", release="refund-relay"):
+        installed = one(render(MINIMAL), "StatefulSet")
+        installed["metadata"]["annotations"] = {"meta.helm.sh/release-name": release}
+        installed["metadata"]["labels"]["helm.sh/chart"] = chart_label
+        with tempfile.TemporaryDirectory() as folder:
+            chart = chart_copy(folder)
+            template = chart / "templates" / "_validate.tpl"
+            self.assertIn(self.LOOKUP, template.read_text())
+            template.write_text(template.read_text().replace(self.LOOKUP, '(.Files.Get "installed.yaml" | fromYaml)'))
+            (chart / "installed.yaml").write_text(yaml.safe_dump({"items": [installed]}))
+            return render(MINIMAL, values=values, chart=chart, upgrade=True)
+
+    def test_names_that_stay_are_taken(self):
+        self.upgrade({})
+        self.upgrade({"fullnameOverride": "refund-relay", "nameOverride": "refund-relay"})
+
+    def test_another_name_would_begin_with_an_empty_log(self):
+        with self.assertRaises(Refused) as caught:
+            self.upgrade({"fullnameOverride": "refunds"})
+        for words in ("cannot rename a release", "StatefulSet is refund-relay ", "--set fullnameOverride=refund-relay --set nameOverride=refund-relay",
+                      "--set persistence.existingClaim=data-refund-relay-0"):
+            self.assertIn(words, str(caught.exception))
+
+    def test_other_selector_labels_would_leave_the_services_without_endpoints(self):
+        with self.assertRaisesRegex(Refused, r"refund-relay \(app.kubernetes.io/name: refund\)"):
+            self.upgrade({"nameOverride": "refund"})  # the release's name holds it, so the StatefulSet's stays
+
+    def test_stateful_sets_of_others_do_not_count(self):
+        self.upgrade({"fullnameOverride": "refunds"}, release="another")
+        self.upgrade({"fullnameOverride": "refunds"}, chart_label="refund-relay-tools-1.0.0")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 {{/* What a schema cannot say, or not in words that help. Every template of an object that matters comes through here. */}}
 {{- define "refund-relay.validate" -}}
 {{- $v := .Values }}
+{{- include "refund-relay.validateUpgrade" . }}
 {{- if and (not $v.webhooks.signature.existingSecret) (not $v.webhooks.basic.existingSecret) }}
 {{- fail "\n\nThe server does not start without credentials for webhooks. Make a Secret and name it:\n  kubectl create secret generic refund-relay-webhooks --from-file=webhook-secret=FILE\n  --set webhooks.signature.existingSecret=refund-relay-webhooks   (or webhooks.basic.existingSecret)\n" }}
 {{- end }}
@@ -99,4 +100,25 @@ drain_timeout: drain.timeoutSeconds
 backup_interval: backup.interval
 backup_dir: backup.volume
 backup_keep: backup.keep
+{{- end }}
+
+{{/* Under another name an upgrade would make a second StatefulSet with an empty log; under other selector labels Kubernetes refuses it
+after the Services were changed. So it is refused here, before anything. A lookup finds nothing where Helm asks no cluster. */}}
+{{- define "refund-relay.validateUpgrade" -}}
+{{- if .Release.IsUpgrade }}
+{{- $name := include "refund-relay.fullname" . }}
+{{- $labels := include "refund-relay.podSelectorLabels" . | fromYaml }}
+{{- range default list (lookup "apps/v1" "StatefulSet" .Release.Namespace "").items }}
+{{- $release := get (default dict .metadata.annotations) "meta.helm.sh/release-name" }}
+{{- $chart := get (default dict .metadata.labels) "helm.sh/chart" }}
+{{- if and (eq $release $.Release.Name) (regexMatch (printf "^%s-[0-9]" $.Chart.Name) $chart) }}
+{{- $oldLabels := .spec.selector.matchLabels }}
+{{- if or (ne .metadata.name $name) (ne (toJson $oldLabels) (toJson $labels)) }}
+{{- $oldName := get $oldLabels "app.kubernetes.io/name" }}
+{{- $newName := get $labels "app.kubernetes.io/name" }}
+{{- fail (printf "\n\nfullnameOverride, nameOverride: an upgrade cannot rename a release. Its StatefulSet is %s (app.kubernetes.io/name: %s), with the log on its claim; these values make %s (app.kubernetes.io/name: %s), which would begin with an empty log or without endpoints. Keep the names:\n  --set fullnameOverride=%s --set nameOverride=%s\nOr move the log to the new names: helm uninstall (the claim stays), then helm install with them and\n  --set persistence.existingClaim=%s\n" .metadata.name $oldName $name $newName .metadata.name $oldName (default (printf "data-%s-0" .metadata.name) $.Values.persistence.existingClaim)) }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
 {{- end }}
