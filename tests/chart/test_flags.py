@@ -8,6 +8,8 @@ import subprocess
 import tempfile
 import unittest
 
+import yaml
+
 from rendering import CHART, VALUES_FILES, flags, one, render_file, server
 from rendering import test_pods as pods_of_test
 
@@ -31,6 +33,11 @@ class FlagsTest(unittest.TestCase):
     def test_the_server_knows_every_rendered_flag(self):
         for path in VALUES_FILES:
             self.assertLessEqual(set(flags(server(render_file(path)))), self.known, path.name)
+
+    def test_the_chart_knows_every_flag_of_the_server(self):
+        chart = yaml.safe_load((CHART / "files" / "flags.yaml").read_text())
+        self.assertEqual(self.known - {"help", "version"}, set(chart))
+        self.assertEqual(("value", "boolean"), (chart["max_streams"], chart["grpc_reflection"]))
 
     def test_the_server_knows_every_flag_that_the_chart_keeps_for_itself(self):
         text = (CHART / "templates" / "_validate.tpl").read_text().split('define "refund-relay.ownFlags"')[1]

@@ -22,6 +22,8 @@ BY_SCHEMA = (
     ({"persistence": {"accessModes": ["ReadWriteMany"]}}, ("/persistence/accessModes/0", "'ReadWriteOncePod', 'ReadWriteOnce'")),
     ({"drain": {"delaySeconds": "5s"}}, ("/drain/delaySeconds", "got string, want integer")),
     ({"drain": {"reserveSeconds": 1}}, ("/drain/reserveSeconds", "minimum")),
+    ({"extraArgs": ["--drain_timeout", "300s"]}, ("/extraArgs/1", "does not match pattern")),
+    ({"extraArgs": ["-drain_timeout=300s"]}, ("/extraArgs/0", "does not match pattern")),
     ({"config": {"retention-age": "1h"}}, ("/config", "additional properties 'retention-age' not allowed")),
     ({"config": {"retention_age": ["1h"]}}, ("/config/retention_age", "got array")),
     ({"accessPolicy": {"policy": {"subscriber": {}}}}, ("/accessPolicy/policy", "'subscriber' not allowed")),
@@ -39,6 +41,15 @@ BY_TEMPLATE = (
     ({"image": {"tag": "latest"}}, ("image.tag must not be latest",)),
     ({"config": {"http_address": "0.0.0.0:80"}}, ("config.http_address", "webhooks.port")),
     ({"config": {"drain_delay": "1s"}}, ("config.drain_delay", "drain.delaySeconds")),
+    ({"config": {"nogrpc_tls_require_client_cert": True}}, ("config.nogrpc_tls_require_client_cert", "grpc.tls.requireClientCertificate")),
+    ({"config": {"retention": "1h"}}, ("config.retention: the server", "has no such flag", "refund-relay --help")),
+    ({"config": {"flagfile": "/etc/flags"}}, ("config.flagfile", "has no such flag")),
+    ({"config": {"nogrpc_reflection": True}}, ("config.nogrpc_reflection: write grpc_reflection: false",)),
+    ({"extraArgs": ["--log_level=debug", "--drain_timeout=300s"]}, ("extraArgs: --drain_timeout=300s", "drain.timeoutSeconds")),
+    ({"extraArgs": ["--drain-timeout 300s"]}, ("extraArgs: --drain-timeout 300s", "drain.timeoutSeconds")),
+    ({"extraArgs": ["--noallow_insecure_grpc"]}, ("extraArgs: --noallow_insecure_grpc", "grpc.allowInsecure")),
+    ({"extraArgs": ["--log=memory"]}, ("config.log=memory", "persistence.enabled=false")),
+    ({"extraEnv": [{"name": "REFUND_RELAY_DATA_DIR", "value": "/tmp"}]}, ("extraEnv: REFUND_RELAY_DATA_DIR", "persistence")),
     ({"config": {"log": "memory"}}, ("config.log=memory", "persistence.enabled=false")),
     ({"backup": {"interval": "6h"}}, ("backup.volume",)),
     ({"backup": {"volume": {"emptyDir": {}}}}, ("backup.interval",)),
@@ -69,6 +80,10 @@ class RefusalsTest(unittest.TestCase):
 
     def test_by_the_templates(self):
         self.check(BY_TEMPLATE)
+
+    def test_other_flags_and_variables_are_taken(self):
+        render(MINIMAL, values={"config": {"retention_age": "1h"}, "extraArgs": ["--a_flag_of_tomorrow=1"],
+                                "extraEnv": [{"name": "REFUND_RELAY_LOG_LEVEL", "value": "debug"}]})
 
     def test_objects_that_go_to_kubernetes_are_open(self):
         render(MINIMAL, values={"podSecurityContext": {"sysctls": []}, "resources": {"claims": []}, "global": {"x": 1}, "enabled": True})

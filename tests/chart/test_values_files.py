@@ -73,7 +73,7 @@ class ValuesFilesTest(unittest.TestCase):
                 self.assertEqual(by_name(render_file(MINIMAL, version)), by_name(render(MINIMAL, chart=package, version=version)))
                 with tarfile.open(package) as archive:
                     names = archive.getnames()
-                for name in ("README.md", "UPGRADING.md", "values.schema.json", "files/alerts.yaml", "templates/tests/check.yaml"):
+                for name in ("README.md", "UPGRADING.md", "values.schema.json", "files/alerts.yaml", "files/flags.yaml", "templates/tests/check.yaml"):
                     self.assertIn(f"refund-relay/{name}", names)
 
     def test_notes_tell_the_next_command(self):

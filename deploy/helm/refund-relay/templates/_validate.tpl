@@ -45,14 +45,10 @@
 {{- if and $v.backup.volume (not $v.backup.interval) }}
 {{- fail "\n\nbackup.volume without backup.interval would never be written: say how often, such as backup.interval=6h.\n" }}
 {{- end }}
-{{- if and (hasKey $v.config "log") (eq (toString $v.config.log) "memory") $v.persistence.enabled }}
+{{- if and (or (eq (toString $v.config.log) "memory") (has "--log=memory" $v.extraArgs)) $v.persistence.enabled }}
 {{- fail "\n\nconfig.log=memory loses every event with the pod. If that is meant, say persistence.enabled=false as well.\n" }}
 {{- end }}
-{{- range $flag, $instead := include "refund-relay.ownFlags" . | fromYaml }}
-{{- if hasKey $v.config $flag }}
-{{- fail (printf "\n\nconfig.%s: the chart sets this flag by itself. Use %s.\n" $flag $instead) }}
-{{- end }}
-{{- end }}
+{{- include "refund-relay.validateFlags" . }}
 {{- range $kind := list "webhooks" "grpc" }}
 {{- $route := index $v.gatewayApi $kind }}
 {{- if and $route.enabled (not $route.parentRefs) }}
@@ -74,6 +70,39 @@
 {{- end }}
 {{- if and $v.tests.postSample (not $v.tests.enabled) }}
 {{- fail "\n\ntests.postSample needs tests.enabled=true.\n" }}
+{{- end }}
+{{- end }}
+
+{{/* `config` holds flags that the server has and the chart does not set; `extraArgs` and `extraEnv` none that the chart sets, which
+would win over it, or stand beside a grace period, a volume or a port that do not fit. */}}
+{{- define "refund-relay.validateFlags" -}}
+{{- $own := include "refund-relay.ownFlags" . | fromYaml }}
+{{- $known := .Files.Get "files/flags.yaml" | fromYaml }}
+{{- range $name, $_ := .Values.config }}
+{{- include "refund-relay.refuseOwnFlag" (dict "place" (printf "config.%s" $name) "name" $name "own" $own) }}
+{{- if not (hasKey $known $name) }}
+{{- if eq (get $known (trimPrefix "no" $name)) "boolean" }}
+{{- fail (printf "\n\nconfig.%s: write %s: false.\n" $name (trimPrefix "no" $name)) }}
+{{- end }}
+{{- fail (printf "\n\nconfig.%s: the server %s has no such flag; refund-relay --help lists them. One of another version goes into extraArgs.\n" $name $.Chart.AppVersion) }}
+{{- end }}
+{{- end }}
+{{- range .Values.extraArgs }}
+{{- $name := regexFind "^--[0-9A-Za-z_-]+" . | trimPrefix "--" | replace "-" "_" }}
+{{- include "refund-relay.refuseOwnFlag" (dict "place" (printf "extraArgs: %s" .) "name" $name "own" $own) }}
+{{- end }}
+{{- range .Values.extraEnv }}
+{{- if hasPrefix "REFUND_RELAY_" (toString .name) }}
+{{- $name := trimPrefix "REFUND_RELAY_" .name | lower }}
+{{- include "refund-relay.refuseOwnFlag" (dict "place" (printf "extraEnv: %s" .name) "name" $name "own" $own) }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "refund-relay.refuseOwnFlag" -}}
+{{- $flag := ternary .name (trimPrefix "no" .name) (hasKey .own .name) }}
+{{- with get .own $flag }}
+{{- fail (printf "\n\n%s: the chart sets --%s by itself. Use %s.\n" $.place $flag .) }}
 {{- end }}
 {{- end }}
 
