@@ -51,7 +51,7 @@ def chart_copy(folder):
     return pathlib.Path(shutil.copytree(CHART, pathlib.Path(folder) / "refund-relay"))
 
 
-def notes(*values_files, version="helm4"):
+def notes(*values_files, **options):
     """NOTES.txt as `helm install` prints it. Without a cluster Helm shows none, so a copy of the chart has it as an object."""
     with tempfile.TemporaryDirectory() as folder:
         copy = chart_copy(folder)
@@ -59,7 +59,7 @@ def notes(*values_files, version="helm4"):
         (copy / "templates" / "notes.yaml").write_text(
             '{{- define "notes" }}' + text + '{{ end }}kind: Notes\nmetadata: {name: notes}\ntext: {{ include "notes" . | toJson }}\n'
         )
-        return one(render(*values_files, chart=copy, version=version), "Notes")["text"]
+        return one(render(*values_files, chart=copy, **options), "Notes")["text"]
 
 
 @functools.cache

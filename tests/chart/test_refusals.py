@@ -9,6 +9,12 @@ from rendering import HELMS, MINIMAL, Refused, chart_copy, one, render
 
 TLS = {"tls": {"existingSecret": "server-tls"}, "allowInsecure": False}
 
+ISSUER = {"service_account_issuer": "https://issuer"}
+KEYS = {**ISSUER, "service_account_jwks_url": "https://issuer/keys"}
+TOKEN_FILE = {"service_account_jwks_token_file": "/var/run/secrets/kubernetes.io/serviceaccount/token"}
+POLICY = {"policy": {"subscribers": {}}}
+OUT = {"egress": [{}]}
+
 # What is set over ci/minimal-values.yaml, and what the message must hold.
 BY_SCHEMA = (
     ({"replicaCount": 2}, ("replicaCount", "must be 1")),
@@ -28,6 +34,7 @@ BY_SCHEMA = (
     ({"config": {"retention_age": ["1h"]}}, ("/config/retention_age", "got array")),
     ({"accessPolicy": {"policy": {"subscriber": {}}}}, ("/accessPolicy/policy", "'subscriber' not allowed")),
     ({"accessPolicy": {"policy": {"subscribers": {"books": {"personaldata": True}}}}}, ("books", "'personaldata' not allowed")),
+    ({"gatewayApi": {"grpc": {"services": []}}}, ("/gatewayApi/grpc/services", "minItems: got 0, want 1")),
     ({"tests": {"subscriberName": "Helm Test"}}, ("/tests/subscriberName", "does not match pattern")),
 )
 BY_TEMPLATE = (
@@ -61,6 +68,16 @@ BY_TEMPLATE = (
         "existingSecret": "a", "clientCA": {"existingSecret": "ca"}}}}, ("certificates would not arrive", "TLSRoute")),
     ({"ingress": {"webhooks": {"enabled": True}}}, ("ingress.webhooks.hosts is missing",)),
     ({"monitoring": {"prometheusRule": {"enabled": True, "thresholds": {"patience": 1}}}}, ("thresholds.patience", "its head lists them")),
+    ({"gatewayApi": {"backendTLS": {"enabled": True}}}, ("gatewayApi.backendTLS", "grpc.tls")),
+    ({"grpc": {**TLS, "tls": {"existingSecret": "a", "clientCA": {"existingSecret": "ca"}, "requireClientCertificate": False}}}, (
+        "requireClientCertificate=false lets everybody in", "accessPolicy")),
+    ({"backup": {"interval": "6h", "volume": {"emptyDir": {}}}, "config": {"log": "memory"}, "persistence": {"enabled": False}}, (
+        "backup.interval", "config.log=memory")),
+    ({"config": KEYS, "networkPolicy": OUT}, ("config.service_account_issuer needs accessPolicy",)),
+    ({"config": ISSUER, "accessPolicy": POLICY}, ("needs the issuer's keys", "config.service_account_jwks_url")),
+    ({"config": KEYS, "accessPolicy": POLICY}, ("config.service_account_jwks_url", "networkPolicy.egress")),
+    ({"config": {**KEYS, **TOKEN_FILE}, "accessPolicy": POLICY, "networkPolicy": OUT}, (
+        "config.service_account_jwks_token_file", "serviceAccount.automount=true")),
     ({"tests": {"existingSecret": "me"}}, ("tests.existingSecret", "grpc.tls")),
 )
 
@@ -84,6 +101,12 @@ class RefusalsTest(unittest.TestCase):
     def test_other_flags_and_variables_are_taken(self):
         render(MINIMAL, values={"config": {"retention_age": "1h"}, "extraArgs": ["--a_flag_of_tomorrow=1"],
                                 "extraEnv": [{"name": "REFUND_RELAY_LOG_LEVEL", "value": "debug"}]})
+
+    def test_keys_of_service_accounts_can_be_fetched_in_other_ways(self):
+        mounts = [{"name": "token", "mountPath": "/var/run/secrets/kubernetes.io/serviceaccount"}]
+        policy = {"accessPolicy": POLICY}
+        render(MINIMAL, values={**policy, "config": KEYS, "networkPolicy": {"enabled": False}})
+        render(MINIMAL, values={**policy, "config": {**KEYS, **TOKEN_FILE}, "networkPolicy": OUT, "extraVolumeMounts": mounts})
 
     def test_objects_that_go_to_kubernetes_are_open(self):
         render(MINIMAL, values={"podSecurityContext": {"sysctls": []}, "resources": {"claims": []}, "global": {"x": 1}, "enabled": True})

@@ -276,6 +276,18 @@ class MonitoringTest(unittest.TestCase):
         self.assertEqual([NAMESPACE], spec["namespaceSelector"]["matchNames"])
         self.assertEqual("refund-relay", labels[spec["jobLabel"]])
 
+    def test_the_monitor_checks_the_certificate_of_the_admin_port(self):
+        def endpoint(name, **monitor):
+            values = {"monitoring": {"serviceMonitor": {"enabled": True, **monitor}}}
+            return one(render(CHART / "ci" / f"{name}-values.yaml", values=values), "ServiceMonitor")["spec"]["endpoints"][0]
+
+        self.assertNotIn("tlsConfig", endpoint("minimal"))
+        for name, secret in (("tls-existing-secret", "refund-relay-server-tls"), ("cert-manager", "refund-relay-admin-tls")):
+            wanted = {"serverName": "refund-relay-admin.refunds.svc", "ca": {"secret": {"name": secret, "key": "ca.crt"}}}
+            self.assertEqual(("https", wanted), (endpoint(name)["scheme"], endpoint(name)["tlsConfig"]))
+        own = {"insecureSkipVerify": True}
+        self.assertEqual(own, endpoint("tls-existing-secret", tlsConfig=own)["tlsConfig"])
+
     def test_every_alert_says_where_the_runbook_is_and_whose_it_is(self):
         groups = one(ci("monitoring"), "PrometheusRule")["spec"]["groups"]
         self.assertEqual("ours", groups[-1]["name"])

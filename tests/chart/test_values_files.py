@@ -43,6 +43,10 @@ class ValuesFilesTest(unittest.TestCase):
                 with self.subTest(path.name, helm=version):
                     self.assertEqual([], invalid(render_file(path, version)))
 
+    def test_a_monitor_of_an_admin_port_with_tls_is_valid(self):
+        values = {"monitoring": {"serviceMonitor": {"enabled": True}}}
+        self.assertEqual([], invalid(render(CHART / "ci" / "tls-existing-secret-values.yaml", values=values)))
+
     def test_the_schemas_find_something(self):
         for broken, what in (
             ({"readinessProbe": {"periodSecond": 1}}, "periodSecond"),
@@ -88,6 +92,12 @@ class ValuesFilesTest(unittest.TestCase):
         text = notes(CHART / "ci" / "trial-values.yaml")
         self.assertIn("WARNING: persistence.enabled=false", text)
         self.assertIn("WARNING: tests.postSample is on", text)
+
+    def test_notes_warn_of_a_gateway_that_sends_plain_text_to_tls(self):
+        words = "WARNING: gatewayApi.grpc leads to a port that speaks TLS"
+        path = CHART / "ci" / "gateway-api-tls-values.yaml"
+        self.assertIn(words, notes(path, values={"gatewayApi": {"backendTLS": {"enabled": False}}}))
+        self.assertNotIn(words, notes(path))
 
     def test_files_that_follow_from_others_are_fresh(self):
         script = CHART.parent / "generated.py"

@@ -27,6 +27,9 @@
 {{- if and (not $v.grpc.tls.requireClientCertificate) (not $v.grpc.tls.clientCA.existingSecret) }}
 {{- fail "\n\ngrpc.tls.requireClientCertificate=false says something only with grpc.tls.clientCA.existingSecret.\n" }}
 {{- end }}
+{{- if and (not $v.grpc.tls.requireClientCertificate) (not (include "refund-relay.policyConfigMap" .)) }}
+{{- fail "\n\ngrpc.tls.requireClientCertificate=false lets everybody in, with a certificate or without. Give accessPolicy, which says who may come by token, or leave it true.\n" }}
+{{- end }}
 {{- if and $v.accessPolicy.policy $v.accessPolicy.existingConfigMap }}
 {{- fail "\n\naccessPolicy: policy and existingConfigMap exclude each other.\n" }}
 {{- end }}
@@ -42,6 +45,9 @@
 {{- if and $v.backup.interval (not $v.backup.volume) }}
 {{- fail "\n\nbackup.interval needs backup.volume: where the backups go, such as {persistentVolumeClaim: {claimName: refund-backups}}.\n" }}
 {{- end }}
+{{- if and $v.backup.interval (eq (toString $v.config.log) "memory") }}
+{{- fail "\n\nbackup.interval: there is nothing to back up with config.log=memory. Leave one of them out.\n" }}
+{{- end }}
 {{- if and $v.backup.volume (not $v.backup.interval) }}
 {{- fail "\n\nbackup.volume without backup.interval would never be written: say how often, such as backup.interval=6h.\n" }}
 {{- end }}
@@ -49,6 +55,7 @@
 {{- fail "\n\nconfig.log=memory loses every event with the pod. If that is meant, say persistence.enabled=false as well.\n" }}
 {{- end }}
 {{- include "refund-relay.validateFlags" . }}
+{{- include "refund-relay.validateServiceAccountTokens" . }}
 {{- range $kind := list "webhooks" "grpc" }}
 {{- $route := index $v.gatewayApi $kind }}
 {{- if and $route.enabled (not $route.parentRefs) }}
@@ -61,6 +68,9 @@
 {{- end }}
 {{- if and $v.gatewayApi.grpc.enabled $v.grpc.tls.clientCA.existingSecret $v.grpc.tls.requireClientCertificate }}
 {{- fail "\n\ngatewayApi.grpc: a Gateway ends TLS, so the subscribers' certificates would not arrive. Let it pass TLS through (a TLSRoute of your own), or take tokens: grpc.tls.requireClientCertificate=false.\n" }}
+{{- end }}
+{{- if and $v.gatewayApi.backendTLS.enabled (not $grpcTls) (not (include "refund-relay.tlsSecret" (dict "root" . "door" "webhooks"))) }}
+{{- fail "\n\ngatewayApi.backendTLS is about doors that speak TLS, and none does: give grpc.tls or webhooks.tls, or leave it out.\n" }}
 {{- end }}
 {{- if and $v.gatewayApi.envoyGateway.enabled (not $v.gatewayApi.grpc.enabled) }}
 {{- fail "\n\ngatewayApi.envoyGateway is about the GRPCRoute: it needs gatewayApi.grpc.enabled=true.\n" }}
@@ -103,6 +113,32 @@ would win over it, or stand beside a grace period, a volume or a port that do no
 {{- $flag := ternary .name (trimPrefix "no" .name) (hasKey .own .name) }}
 {{- with get .own $flag }}
 {{- fail (printf "\n\n%s: the chart sets --%s by itself. Use %s.\n" $.place $flag .) }}
+{{- end }}
+{{- end }}
+
+{{/* Tokens of service accounts are several settings that fit together. With half of them the server does not start, or can check none. */}}
+{{- define "refund-relay.validateServiceAccountTokens" -}}
+{{- $v := .Values }}
+{{- if $v.config.service_account_issuer }}
+{{- if not (include "refund-relay.policyConfigMap" .) }}
+{{- fail "\n\nconfig.service_account_issuer needs accessPolicy, whose service_accounts say which account is which subscriber.\n" }}
+{{- end }}
+{{- if not (or $v.config.service_account_jwks_url $v.config.service_account_jwks_file) }}
+{{- fail "\n\nconfig.service_account_issuer needs the issuer's keys: give config.service_account_jwks_url or config.service_account_jwks_file.\n" }}
+{{- end }}
+{{- end }}
+{{- if and $v.config.service_account_jwks_url $v.networkPolicy.enabled (not $v.networkPolicy.egress) }}
+{{- fail "\n\nconfig.service_account_jwks_url: networkPolicy.egress lets the server connect nowhere, so it could not fetch the keys. Let it reach DNS and the URL's server, as ci/service-account-tokens-values.yaml does, or say networkPolicy.enabled=false.\n" }}
+{{- end }}
+{{- range $flag := list "service_account_jwks_token_file" "service_account_jwks_ca_file" }}
+{{- $file := toString (default "" (get $v.config $flag)) }}
+{{- $mounted := $v.serviceAccount.automount }}
+{{- range $v.extraVolumeMounts }}
+{{- if hasPrefix (printf "%s/" (trimSuffix "/" .mountPath)) $file }}{{ $mounted = true }}{{ end }}
+{{- end }}
+{{- if and (regexMatch "^(/var)?/run/secrets/kubernetes\\.io/serviceaccount/" $file) (not $mounted) }}
+{{- fail (printf "\n\nconfig.%s: %s is there only with serviceAccount.automount=true.\n" $flag $file) }}
+{{- end }}
 {{- end }}
 {{- end }}
 
