@@ -78,6 +78,7 @@ BY_TEMPLATE = (
     ({"config": KEYS, "accessPolicy": POLICY}, ("config.service_account_jwks_url", "networkPolicy.egress")),
     ({"config": {**KEYS, **TOKEN_FILE}, "accessPolicy": POLICY, "networkPolicy": OUT}, (
         "config.service_account_jwks_token_file", "serviceAccount.automount=true")),
+    ({"tests": {"ca": {"system": True, "existingSecret": "ca"}}}, ("tests.ca: system and existingSecret exclude each other",)),
     ({"tests": {"existingSecret": "me"}}, ("tests.existingSecret", "grpc.tls")),
 )
 

@@ -356,6 +356,14 @@ class HelmTestTest(unittest.TestCase):
         for pod in pods_of_test(ci("tls-existing-secret")):
             (volume,) = pod["spec"]["volumes"]
             self.assertEqual([{"key": "ca.crt", "path": "ca.crt"}], volume["secret"]["items"])
+            self.assertTrue(volume["secret"]["optional"])  # or the pod waits for ever, and nobody says for what
+
+    def test_trusts_the_systems_authorities_if_told(self):
+        objects = render(CHART / "ci" / "tls-existing-secret-values.yaml", values={"tests": {"ca": {"system": True}}})
+        for pod in pods_of_test(objects):
+            self.assertNotIn("volumes", pod["spec"])
+            self.assertIn("--tls", pod["spec"]["containers"][0]["command"])
+            self.assertNotIn("ca_file", flags(pod["spec"]["containers"][0]))
 
     def test_can_be_switched_off(self):
         self.assertFalse([doc for doc in minimal(tests={"enabled": False}) if doc["kind"] == "Pod"])

@@ -93,6 +93,25 @@ class ValuesFilesTest(unittest.TestCase):
         self.assertIn("WARNING: persistence.enabled=false", text)
         self.assertIn("WARNING: tests.postSample is on", text)
 
+    def test_notes_tell_how_to_subscribe(self):
+        self.assertIn("exec refund-relay-0 -- refundctl tail --name=trial --from=earliest\n", notes(MINIMAL))
+        self.assertIn("--from=earliest --address=localhost:6000\n", notes(MINIMAL, values={"grpc": {"port": 6000}}))
+        name = "--server_name=refund-relay-grpc.refunds.svc"
+        for file, words in (("tls-existing-secret", f"{name}\n"), ("mutual-tls-policy", f"{name} --cert_file=tls.crt --key_file=tls.key\n"),
+                            ("token-policy", f"{name} --token_file=token\n")):
+            text = notes(CHART / "ci" / f"{file}-values.yaml")
+            self.assertIn(words, text)
+            self.assertNotIn("exec refund-relay-0", text)
+
+    def test_notes_tell_what_helm_test_lacks(self):
+        policy = {"accessPolicy": {"policy": {"subscribers": {}}}}
+        self.assertIn("so it fails. No identity is shown in plain text: give grpc.tls, or say tests.enabled=false.\n", notes(MINIMAL, values=policy))
+        with_tls = CHART / "ci" / "tls-existing-secret-values.yaml"
+        self.assertIn("so it fails. Give it an identity by tests.existingSecret.\n", notes(with_tls, values=policy))
+        self.assertIn("tests.ca.system=true", notes(with_tls))
+        for ca in ({"system": True}, {"existingSecret": "ca"}):
+            self.assertNotIn("tests.ca", notes(with_tls, values={"tests": {"ca": ca}}))
+
     def test_notes_warn_of_a_gateway_that_sends_plain_text_to_tls(self):
         words = "WARNING: gatewayApi.grpc leads to a port that speaks TLS"
         path = CHART / "ci" / "gateway-api-tls-values.yaml"

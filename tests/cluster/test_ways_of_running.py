@@ -52,6 +52,20 @@ class WaysOfRunningTest(unittest.TestCase):
             release.install(CHART / "ci" / "minimal-values.yaml")
             self.assertIn("says started", release.test())
 
+    def test_a_certificate_without_its_authority(self):
+        """As most Secrets of type kubernetes.io/tls are: helm test says what is missing, and takes it from elsewhere."""
+        with Namespace("rr-authority") as namespace:
+            fixtures.put_fixtures(namespace)
+            secret = "refund-relay-server-tls"
+            namespace.kubectl("patch", "secret", secret, "--type=json", "--patch", '[{"op": "remove", "path": "/data/ca.crt"}]')
+            release, values = Release(namespace), CHART / "ci" / "tls-existing-secret-values.yaml"
+            self.assertIn("tests.ca.existingSecret", release.install(values))
+            with self.assertRaisesRegex(AssertionError, "cannot read /etc/refund-relay/ca/ca.crt"):
+                release.test()
+            release.install(values, upgrade=True, values={"tests.ca.existingSecret": "refund-relay-client-ca"})
+            self.assertIn("says started", release.test())
+            say("  helm test named the authority that a Secret lacks, and took it from another")
+
     def run_one(self, path, namespace, objects):
         fixtures.put_fixtures(namespace)
         fixtures.issue_like_cert_manager(namespace, objects)

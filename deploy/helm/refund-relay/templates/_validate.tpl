@@ -78,6 +78,9 @@
 {{- if and $v.monitoring.dashboard.enabled (not (.Files.Glob "files/dashboard*.json")) }}
 {{- fail "\n\nmonitoring.dashboard.enabled: this version of the chart carries no dashboard.\n" }}
 {{- end }}
+{{- if and $v.tests.ca.system $v.tests.ca.existingSecret }}
+{{- fail "\n\ntests.ca: system and existingSecret exclude each other: choose whom the tests trust.\n" }}
+{{- end }}
 {{- if and $v.tests.postSample (not $v.tests.enabled) }}
 {{- fail "\n\ntests.postSample needs tests.enabled=true.\n" }}
 {{- end }}
