@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import re
 import subprocess
 import tarfile
 import tempfile
@@ -79,6 +80,18 @@ class ValuesFilesTest(unittest.TestCase):
                     names = archive.getnames()
                 for name in ("README.md", "UPGRADING.md", "values.schema.json", "files/alerts.yaml", "files/flags.yaml", "templates/tests/check.yaml"):
                     self.assertIn(f"refund-relay/{name}", names)
+                for path in VALUES_FILES:
+                    self.assertIn(f"refund-relay/ci/{path.name}", names)
+
+    def test_the_readme_names_every_values_file_and_no_other(self):
+        named = re.findall(r"^\| `(\S+-values\.yaml)` \|", (CHART / "README.md").read_text(), re.MULTILINE)
+        self.assertEqual([path.name for path in VALUES_FILES], sorted(named))
+
+    def test_the_readme_leads_nowhere_outside_of_the_package(self):
+        readme = (CHART / "README.md").read_text()
+        for target in re.findall(r"\]\(([^)]+)\)", readme):
+            self.assertTrue(target.startswith("https://") or (CHART / target).exists(), target)
+        self.assertNotRegex(readme, r"(?<!blob/main/)docs/|deploy/helm/")
 
     def test_notes_tell_the_next_command(self):
         for version in HELMS:

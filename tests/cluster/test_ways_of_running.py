@@ -1,5 +1,7 @@
 """Every values file that can run on this cluster: installed in a restricted namespace, tested, a webhook in, the event out."""
 
+import json
+import re
 import time
 import unittest
 
@@ -7,7 +9,7 @@ import yaml
 
 import cluster
 import fixtures
-from cluster import CHART, Namespace, Release, rendered, say
+from cluster import CHART, Namespace, Release, rendered, say, wait_for
 
 # What stands in the way of running a file here though the cluster knows its kinds.
 CANNOT_RUN = {"full-values.yaml": "it names an image by digest, a private registry, a runtime class and a priority class of somebody"}
@@ -73,6 +75,8 @@ class WaysOfRunningTest(unittest.TestCase):
         values = {}
         if path.name == "service-account-tokens-values.yaml":  # the namespace is another one here
             values = {"accessPolicy.policy.subscribers.helm-test.service_accounts": [f"{namespace.name}/refund-relay"]}
+        if path.name == "backup-values.yaml":
+            values = {"backup.interval": "1s"}
         notes = release.install(path, values=values)
         self.assertIn("helm test refund-relay", notes)
         output = release.test()
@@ -85,6 +89,20 @@ class WaysOfRunningTest(unittest.TestCase):
         events = release.history("after")
         self.assertEqual(answer["body"]["event_id"], events[-1]["event"]["event_id"])
         self.assertEqual(before + 1, len(events))
+        if path.name == "backup-values.yaml":
+            self.wait_for_a_later_backup(release)
+        if path.name == "existing-claim-values.yaml":
+            claims = json.loads(namespace.kubectl("get", "persistentvolumeclaims", "--output", "json"))["items"]
+            self.assertNotIn("data-refund-relay-0", [claim["metadata"]["name"] for claim in claims])
+
+    @staticmethod
+    def wait_for_a_later_backup(release):
+        def seconds_of_the_newest():
+            found = re.search(r"^refund_relay_backup_last_success_timestamp_seconds (\S+)$", release.metrics(), re.MULTILINE)
+            return float(found[1]) if found else 0.0
+
+        now = seconds_of_the_newest()
+        wait_for("a backup after the event", lambda: seconds_of_the_newest() > now)
 
 
 if __name__ == "__main__":
