@@ -23,6 +23,10 @@ BY_SCHEMA = (
     ({"webhooks": {"secret": "s3cret"}}, ("/webhooks", "additional properties 'secret' not allowed")),
     ({"webhooks": {"port": 80}}, ("/webhooks/port", "minimum: got 80, want 1,024")),
     ({"image": {"digest": "sha256:123"}}, ("/image/digest", "does not match pattern")),
+    ({"image": {"repository": "localhost/refund-relay:dev"}}, ("/image/repository", "does not match pattern")),
+    ({"image": {"repository": "x@sha256:0"}}, ("/image/repository", "does not match pattern")),
+    ({"networkPolicy": {"adminFrom": []}}, ("/networkPolicy/adminFrom", "minItems: got 0, want 1")),
+    ({"nameOverride": "my.refunds"}, ("/nameOverride", "does not match pattern")),
     ({"image": {"pullPolicy": "Sometimes"}}, ("/image/pullPolicy", "'Always', 'IfNotPresent', 'Never'")),
     ({"persistence": {"size": "ten"}}, ("/persistence/size", "does not match pattern")),
     ({"persistence": {"accessModes": ["ReadWriteMany"]}}, ("/persistence/accessModes/0", "'ReadWriteOncePod', 'ReadWriteOnce'")),
@@ -79,6 +83,13 @@ BY_TEMPLATE = (
     ({"config": {**KEYS, **TOKEN_FILE}, "accessPolicy": POLICY, "networkPolicy": OUT}, (
         "config.service_account_jwks_token_file", "serviceAccount.automount=true")),
     ({"tests": {"ca": {"system": True, "existingSecret": "ca"}}}, ("tests.ca: system and existingSecret exclude each other",)),
+    ({"fullnameOverride": "team.refunds"}, ("would be named team.refunds", "fullnameOverride")),
+    ({"fullnameOverride": "1-refunds"}, ("would be named 1-refunds", "a letter first")),
+    ({"admin": {"port": 8080}}, ("webhooks.port, grpc.port and admin.port", "three different ports")),
+    ({"persistence": {"enabled": False, "existingClaim": "mine"}}, ("persistence.existingClaim", "exclude each other")),
+    ({"grpc": {"service": {"extraSpec": {"selector": {"app": "x"}}}}}, ("grpc.service.extraSpec.selector", "a Service of your own")),
+    ({"livenessProbe": {"httpGet": {"path": "/"}}}, ("livenessProbe.httpGet", "periods, time-outs and thresholds")),
+    ({"extraVolumes": [{"name": "data", "emptyDir": {}}]}, ("extraVolumes: data", "Choose another")),
     ({"tests": {"existingSecret": "me"}}, ("tests.existingSecret", "grpc.tls")),
 )
 
@@ -108,6 +119,11 @@ class RefusalsTest(unittest.TestCase):
         policy = {"accessPolicy": POLICY}
         render(MINIMAL, values={**policy, "config": KEYS, "networkPolicy": {"enabled": False}})
         render(MINIMAL, values={**policy, "config": {**KEYS, **TOKEN_FILE}, "networkPolicy": OUT, "extraVolumeMounts": mounts})
+
+    def test_a_release_name_with_a_dot(self):
+        with self.assertRaisesRegex(Refused, "would be named team.a-refund-relay, which Kubernetes takes for no Service"):
+            render(MINIMAL, release="team.a")
+        render(MINIMAL, release="team.a", values={"fullnameOverride": "team-a"})
 
     def test_objects_that_go_to_kubernetes_are_open(self):
         render(MINIMAL, values={"podSecurityContext": {"sysctls": []}, "resources": {"claims": []}, "global": {"x": 1}, "enabled": True})

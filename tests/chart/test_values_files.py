@@ -105,6 +105,10 @@ class ValuesFilesTest(unittest.TestCase):
         text = notes(CHART / "ci" / "trial-values.yaml")
         self.assertIn("WARNING: persistence.enabled=false", text)
         self.assertIn("WARNING: tests.postSample is on", text)
+        backup = CHART / "ci" / "backup-values.yaml"
+        self.assertNotIn("emptyDir", notes(backup))
+        on_the_pod = {"backup": {"volume": {"emptyDir": {}, "persistentVolumeClaim": None}}}
+        self.assertIn("WARNING: backup.volume is an emptyDir", notes(backup, values=on_the_pod))
 
     def test_notes_tell_how_to_subscribe(self):
         self.assertIn("exec refund-relay-0 -- refundctl tail --name=trial --from=earliest\n", notes(MINIMAL))

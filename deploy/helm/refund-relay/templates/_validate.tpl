@@ -5,6 +5,17 @@
 {{- if and (not $v.webhooks.signature.existingSecret) (not $v.webhooks.basic.existingSecret) }}
 {{- fail "\n\nThe server does not start without credentials for webhooks. Make a Secret and name it:\n  kubectl create secret generic refund-relay-webhooks --from-file=webhook-secret=FILE\n  --set webhooks.signature.existingSecret=refund-relay-webhooks   (or webhooks.basic.existingSecret)\n" }}
 {{- end }}
+{{- $name := include "refund-relay.fullname" . }}
+{{- if not (regexMatch "^[a-z]([a-z0-9-]*[a-z0-9])?$" $name) }}
+{{- fail (printf "\n\nThe objects would be named %s, which Kubernetes takes for no Service: small letters, digits and dashes, a letter first. Give another release name, or fullnameOverride.\n" $name) }}
+{{- end }}
+{{- if ne 3 (len (uniq (list (int $v.webhooks.port) (int $v.grpc.port) (int $v.admin.port)))) }}
+{{- fail "\n\nwebhooks.port, grpc.port and admin.port must be three different ports: the server listens on each.\n" }}
+{{- end }}
+{{- if and $v.persistence.existingClaim (not $v.persistence.enabled) }}
+{{- fail "\n\npersistence.existingClaim and persistence.enabled=false exclude each other: name a claim, or none.\n" }}
+{{- end }}
+{{- include "refund-relay.validateOpenObjects" . }}
 {{- range $door := list "webhooks" "grpc" "admin" }}
 {{- $tls := (index $v $door).tls }}
 {{- if and $tls.existingSecret $tls.certManager.enabled }}
@@ -39,7 +50,7 @@
 {{- if and $v.tests.existingSecret (not $grpcTls) }}
 {{- fail "\n\ntests.existingSecret: an identity is never shown in plain text, so it needs grpc.tls.\n" }}
 {{- end }}
-{{- if eq $v.image.tag "latest" }}
+{{- if and (eq $v.image.tag "latest") (not $v.image.digest) }}
 {{- fail "\n\nimage.tag must not be latest: nobody could say what runs, or roll back to it. Name a version, or better image.digest.\n" }}
 {{- end }}
 {{- if and $v.backup.interval (not $v.backup.volume) }}
@@ -116,6 +127,30 @@ would win over it, or stand beside a grace period, a volume or a port that do no
 {{- $flag := ternary .name (trimPrefix "no" .name) (hasKey .own .name) }}
 {{- with get .own $flag }}
 {{- fail (printf "\n\n%s: the chart sets --%s by itself. Use %s.\n" $.place $flag .) }}
+{{- end }}
+{{- end }}
+
+{{/* Objects that go to Kubernetes as they are, but for the members that the chart writes itself: twice in a mapping or list, one would win. */}}
+{{- define "refund-relay.validateOpenObjects" -}}
+{{- $v := .Values }}
+{{- range $door := list "webhooks" "grpc" }}
+{{- range $key, $_ := (index $v $door).service.extraSpec }}
+{{- if has $key (list "type" "selector" "ports") }}
+{{- fail (printf "\n\n%s.service.extraSpec.%s: the chart sets it by itself. Use %s.service, or a Service of your own.\n" $door $key $door) }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- range $probe := list "livenessProbe" "readinessProbe" "startupProbe" }}
+{{- range $key, $_ := index $v $probe }}
+{{- if has $key (list "httpGet" "exec" "tcpSocket" "grpc") }}
+{{- fail (printf "\n\n%s.%s: the chart says what is asked. Give periods, time-outs and thresholds only.\n" $probe $key) }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- range $v.extraVolumes }}
+{{- if regexMatch "^(data|backups|webhook-signature|webhook-basic|tls-webhooks|tls-grpc|tls-admin|client-ca|access-policy)$" (toString .name) }}
+{{- fail (printf "\n\nextraVolumes: %s is a name of the chart's. Choose another.\n" .name) }}
+{{- end }}
 {{- end }}
 {{- end }}
 
