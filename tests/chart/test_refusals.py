@@ -153,7 +153,8 @@ class UpgradeTest(unittest.TestCase):
     def test_another_name_would_begin_with_an_empty_log(self):
         with self.assertRaises(Refused) as caught:
             self.upgrade({"fullnameOverride": "refunds"})
-        for words in ("cannot rename a release", "StatefulSet is refund-relay ", "--set fullnameOverride=refund-relay --set nameOverride=refund-relay",
+        for words in ("cannot rename a release", "StatefulSet is refund-relay ",
+                      "--set fullnameOverride=refund-relay --set nameOverride=refund-relay",
                       "--set persistence.existingClaim=data-refund-relay-0"):
             self.assertIn(words, str(caught.exception))
 

@@ -362,7 +362,8 @@ class MonitoringTest(unittest.TestCase):
         first, second = dashboard("refund-relay"), dashboard("refund-relay-2")
         self.assertNotEqual(first["uid"], second["uid"])
         self.assertLessEqual(len(first["uid"]), 40)  # the most that Grafana takes
-        self.assertEqual((f"{file['title']} (refunds/refund-relay)", f"{file['title']} (refunds/refund-relay-2)"), (first["title"], second["title"]))
+        self.assertEqual(f"{file['title']} (refunds/refund-relay)", first["title"])
+        self.assertEqual(f"{file['title']} (refunds/refund-relay-2)", second["title"])
         self.assertEqual({**file, "uid": None, "title": None}, {**first, "uid": None, "title": None})
 
 

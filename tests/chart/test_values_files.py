@@ -78,7 +78,8 @@ class ValuesFilesTest(unittest.TestCase):
                 self.assertEqual(by_name(render_file(MINIMAL, version)), by_name(render(MINIMAL, chart=package, version=version)))
                 with tarfile.open(package) as archive:
                     names = archive.getnames()
-                for name in ("README.md", "UPGRADING.md", "values.schema.json", "files/alerts.yaml", "files/flags.yaml", "templates/tests/check.yaml"):
+                for name in ("README.md", "UPGRADING.md", "values.schema.json", "files/alerts.yaml", "files/flags.yaml",
+                             "templates/tests/check.yaml"):
                     self.assertIn(f"refund-relay/{name}", names)
                 for path in VALUES_FILES:
                     self.assertIn(f"refund-relay/ci/{path.name}", names)
@@ -122,7 +123,8 @@ class ValuesFilesTest(unittest.TestCase):
 
     def test_notes_tell_what_helm_test_lacks(self):
         policy = {"accessPolicy": {"policy": {"subscribers": {}}}}
-        self.assertIn("so it fails. No identity is shown in plain text: give grpc.tls, or say tests.enabled=false.\n", notes(MINIMAL, values=policy))
+        plain = "so it fails. No identity is shown in plain text: give grpc.tls, or say tests.enabled=false.\n"
+        self.assertIn(plain, notes(MINIMAL, values=policy))
         with_tls = CHART / "ci" / "tls-existing-secret-values.yaml"
         self.assertIn("so it fails. Give it an identity by tests.existingSecret.\n", notes(with_tls, values=policy))
         self.assertIn("tests.ca.system=true", notes(with_tls))
