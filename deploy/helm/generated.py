@@ -1,17 +1,25 @@
 #!/usr/bin/env python3
-"""Writes what follows from other files: the table of values in the chart's README, and the access policy's schema in the
-chart's. `--check` writes nothing and fails if something is stale. `./dev chart --write` and `./dev chart` run it."""
+"""Writes what follows from other files: the table of values in the chart's README, the access policy's schema in the chart's,
+and files/flags.yaml from `refund-relay --help`. `--check` writes nothing and fails if something is stale. `./dev chart --write`
+and `./dev chart` run it. REFUND_RELAY_BIN is the folder of the binary, by default that of the release build."""
 
 import argparse
 import json
+import os
 import pathlib
 import re
+import subprocess
 import sys
 
 import yaml
 
 CHART = pathlib.Path(__file__).resolve().parent / "refund-relay"
 POLICY_SCHEMA = CHART.parents[2] / "docs" / "access-policy.schema.json"
+BIN = pathlib.Path(os.environ.get("REFUND_RELAY_BIN") or CHART.parents[2] / "build" / "release" / "bin")
+FLAGS_HEAD = """\
+# The flags of the server, by ./dev chart --write from `refund-relay --help`: boolean, or those that need a value. What `config`
+# may hold is checked against them.
+"""
 BEGIN, END = "<!-- values: by ./dev chart --write -->", "<!-- end of values -->"
 
 
@@ -88,24 +96,44 @@ def with_policy(schema, policy):
     return schema
 
 
+def flags(help_text):
+    """files/flags.yaml of the flags that `refund-relay --help` tells."""
+    found = re.findall(r"^  --([a-z0-9_]+)=.*\n((?:      .*\n)+)", help_text, re.MULTILINE)
+    if not found:
+        raise ValueError("`refund-relay --help` tells no flag in the form that generated.py reads")
+    return FLAGS_HEAD + "".join(f"{name}: {'boolean' if 'Give true or false.' in text else 'value'}\n" for name, text in found)
+
+
+def help_of_server():
+    server = BIN / "refund-relay"
+    if not server.exists():
+        raise SystemExit(f"{server} is missing: run ./dev chart, which builds it, or name the folder of another build by REFUND_RELAY_BIN")
+    return subprocess.run([server, "--help"], capture_output=True, text=True, check=True, timeout=60).stdout
+
+
 def generated():
     """Path and content of each file that follows from others."""
     schema_path, readme_path = CHART / "values.schema.json", CHART / "README.md"
     schema = with_policy(json.loads(schema_path.read_text()), json.loads(POLICY_SCHEMA.read_text()))
     readme = with_table(readme_path.read_text(), table(rows((CHART / "values.yaml").read_text(), schema)))
-    return {schema_path: json.dumps(schema, indent=2) + "\n", readme_path: readme}
+    return {
+        schema_path: json.dumps(schema, indent=2) + "\n",
+        readme_path: readme,
+        CHART / "files" / "flags.yaml": flags(help_of_server()),
+    }
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing, fail if something is stale")
     check = parser.parse_args().check
-    stale = [path for path, content in generated().items() if path.read_text() != content]
+    files = generated()
+    stale = [path for path, content in files.items() if not path.exists() or path.read_text() != content]
     for path in stale:
         if check:
             print(f"{path} is stale: run ./dev chart --write", file=sys.stderr)
         else:
-            path.write_text(generated()[path])
+            path.write_text(files[path])
             print(f"wrote {path}")
     return 1 if check and stale else 0
 

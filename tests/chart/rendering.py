@@ -29,9 +29,9 @@ def helm(*arguments, version="helm4"):
     return done.stdout
 
 
-def render_text(*values_files, values=None, chart=CHART, release="refund-relay", version="helm4"):
+def render_text(*values_files, values=None, chart=CHART, release="refund-relay", upgrade=False, version="helm4"):
     """The manifests as one text. `values` is a mapping that comes after the files."""
-    arguments = [release, chart, "--namespace", NAMESPACE]
+    arguments = [release, chart, "--namespace", NAMESPACE, *(["--is-upgrade"] if upgrade else [])]
     command = ["template", "--kube-version", tools.KUBERNETES]
     for path in values_files:
         arguments += ["--values", path]
@@ -51,7 +51,7 @@ def chart_copy(folder):
     return pathlib.Path(shutil.copytree(CHART, pathlib.Path(folder) / "refund-relay"))
 
 
-def notes(*values_files, version="helm4"):
+def notes(*values_files, **options):
     """NOTES.txt as `helm install` prints it. Without a cluster Helm shows none, so a copy of the chart has it as an object."""
     with tempfile.TemporaryDirectory() as folder:
         copy = chart_copy(folder)
@@ -59,7 +59,7 @@ def notes(*values_files, version="helm4"):
         (copy / "templates" / "notes.yaml").write_text(
             '{{- define "notes" }}' + text + '{{ end }}kind: Notes\nmetadata: {name: notes}\ntext: {{ include "notes" . | toJson }}\n'
         )
-        return one(render(*values_files, chart=copy, version=version), "Notes")["text"]
+        return one(render(*values_files, chart=copy, **options), "Notes")["text"]
 
 
 @functools.cache

@@ -8,7 +8,9 @@ import subprocess
 import tempfile
 import unittest
 
-from rendering import CHART, VALUES_FILES, flags, one, render_file, server
+import yaml
+
+from rendering import CHART, VALUES_FILES, flags, one, render, render_file, server
 from rendering import test_pods as pods_of_test
 
 BIN = pathlib.Path(os.environ["REFUND_RELAY_BIN"])
@@ -32,6 +34,11 @@ class FlagsTest(unittest.TestCase):
         for path in VALUES_FILES:
             self.assertLessEqual(set(flags(server(render_file(path)))), self.known, path.name)
 
+    def test_the_chart_knows_every_flag_of_the_server(self):
+        chart = yaml.safe_load((CHART / "files" / "flags.yaml").read_text())
+        self.assertEqual(self.known - {"help", "version"}, set(chart))
+        self.assertEqual(("value", "boolean"), (chart["max_streams"], chart["grpc_reflection"]))
+
     def test_the_server_knows_every_flag_that_the_chart_keeps_for_itself(self):
         text = (CHART / "templates" / "_validate.tpl").read_text().split('define "refund-relay.ownFlags"')[1]
         self.assertLessEqual(set(re.findall(r"^([a-z_]+): ", text, re.MULTILINE)), self.known)
@@ -43,12 +50,13 @@ class FlagsTest(unittest.TestCase):
         self.assertGreater(len(own), 8)
 
     def test_refundctl_takes_the_arguments_of_helm_test(self):
-        for path in VALUES_FILES:
-            for container in (pod["spec"]["containers"][0] for pod in pods_of_test(render_file(path))):
+        system = render(CHART / "ci" / "tls-existing-secret-values.yaml", values={"tests": {"ca": {"system": True}, "postSample": True}})
+        for name, objects in [(path.name, render_file(path)) for path in VALUES_FILES] + [("tests.ca.system", system)]:
+            for container in (pod["spec"]["containers"][0] for pod in pods_of_test(objects)):
                 # Nothing listens there; what counts is that the command line is understood.
                 arguments = [re.sub(r"refund[a-z-]*\.refunds\.svc:\d+", NOWHERE, part) for part in container["command"][1:]]
                 done = run("refundctl", *[part.replace("--timeout=10s", "--timeout=100ms") for part in arguments])
-                self.assertIn(done.returncode, (UNREACHABLE, LOCAL), f"{path.name} {container['name']}: {done.stderr}")
+                self.assertIn(done.returncode, (UNREACHABLE, LOCAL), f"{name} {container['name']}: {done.stderr}")
 
     def test_refundctl_refuses_other_arguments(self):
         self.assertEqual(USAGE, run("refundctl", "check", "subscribe", "--nome=x").returncode)

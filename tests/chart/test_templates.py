@@ -91,6 +91,8 @@ class PodTest(unittest.TestCase):
     def test_image_is_the_app_version_or_the_digest(self):
         app_version = yaml.safe_load((CHART / "Chart.yaml").read_text())["appVersion"]
         self.assertEqual(f"localhost/refund-relay:{app_version}", server(ci("minimal"))["image"])
+        pinned = minimal(image={"repository": "registry.example.com:5000/team/refund-relay", "tag": "latest", "digest": "sha256:" + "0" * 64})
+        self.assertEqual("registry.example.com:5000/team/refund-relay@sha256:" + "0" * 64, server(pinned)["image"])
         self.assertRegex(server(ci("full"))["image"], "^localhost/refund-relay@sha256:0123")
         self.assertEqual(server(ci("full"))["image"], container_of_test(ci("full"), "grpc")["image"])
 
@@ -114,6 +116,23 @@ class PodTest(unittest.TestCase):
         objects = minimal(podLabels={"app.kubernetes.io/component": "mine"}, commonLabels={"app.kubernetes.io/name": "mine"})
         spec = one(objects, "StatefulSet")["spec"]
         self.assertLessEqual(spec["selector"]["matchLabels"].items(), spec["template"]["metadata"]["labels"].items())
+
+    def test_labels_of_values_override_none_of_the_chart(self):
+        mine = {"app.kubernetes.io/instance": "mine", "app.kubernetes.io/component": "mine", "helm.sh/chart": "mine", "team": "payments"}
+        values = {"commonLabels": mine, "admin": {"service": {"labels": mine}}, "monitoring": {"serviceMonitor": {"enabled": True}}}
+        objects = minimal(**values)
+        for doc in objects:
+            labels = doc["metadata"]["labels"]
+            self.assertEqual(("refund-relay", "payments"), (labels["app.kubernetes.io/instance"], labels["team"]), doc["kind"])
+            self.assertRegex(labels["helm.sh/chart"], "^refund-relay-")
+        admin = one(objects, "Service", "refund-relay-admin")["metadata"]["labels"]
+        self.assertLessEqual(one(objects, "ServiceMonitor")["spec"]["selector"]["matchLabels"].items(), admin.items())
+
+    def test_storage_class(self):
+        def storage_class(**persistence):
+            return one(minimal(persistence=persistence), "StatefulSet")["spec"]["volumeClaimTemplates"][0]["spec"].get("storageClassName")
+
+        self.assertEqual((None, "", "fast"), (storage_class(), storage_class(storageClass="-"), storage_class(storageClass="fast")))
 
     def test_volumes_and_mounts_fit_together(self):
         for path in VALUES_FILES:
@@ -232,6 +251,9 @@ class DoorsTest(unittest.TestCase):
         self.assertEqual("h2", one(objects, "Ingress", "refund-relay-grpc")["metadata"]["annotations"]["haproxy.org/server-proto"])
         path = one(objects, "Ingress", "refund-relay-webhooks")["spec"]["rules"][0]["http"]["paths"][0]
         self.assertEqual(("Exact", "/webhooks/refund"), (path["pathType"], path["path"]))
+        paths = one(objects, "Ingress", "refund-relay-grpc")["spec"]["rules"][0]["http"]["paths"]
+        services = one(ci("gateway-api"), "GRPCRoute")["spec"]["rules"][0]["matches"]
+        self.assertEqual([f"/{part['method']['service']}" for part in services], [part["path"] for part in paths])
 
     def test_network_policy_in_and_out(self):
         spec = one(ci("minimal"), "NetworkPolicy")["spec"]
@@ -276,6 +298,18 @@ class MonitoringTest(unittest.TestCase):
         self.assertEqual([NAMESPACE], spec["namespaceSelector"]["matchNames"])
         self.assertEqual("refund-relay", labels[spec["jobLabel"]])
 
+    def test_the_monitor_checks_the_certificate_of_the_admin_port(self):
+        def endpoint(name, **monitor):
+            values = {"monitoring": {"serviceMonitor": {"enabled": True, **monitor}}}
+            return one(render(CHART / "ci" / f"{name}-values.yaml", values=values), "ServiceMonitor")["spec"]["endpoints"][0]
+
+        self.assertNotIn("tlsConfig", endpoint("minimal"))
+        for name, secret in (("tls-existing-secret", "refund-relay-server-tls"), ("cert-manager", "refund-relay-admin-tls")):
+            wanted = {"serverName": "refund-relay-admin.refunds.svc", "ca": {"secret": {"name": secret, "key": "ca.crt"}}}
+            self.assertEqual(("https", wanted), (endpoint(name)["scheme"], endpoint(name)["tlsConfig"]))
+        own = {"insecureSkipVerify": True}
+        self.assertEqual(own, endpoint("tls-existing-secret", tlsConfig=own)["tlsConfig"])
+
     def test_every_alert_says_where_the_runbook_is_and_whose_it_is(self):
         groups = one(ci("monitoring"), "PrometheusRule")["spec"]["groups"]
         self.assertEqual("ours", groups[-1]["name"])
@@ -287,7 +321,7 @@ class MonitoringTest(unittest.TestCase):
     def test_the_alerts_are_those_of_the_file(self):
         file = yaml.safe_load((CHART / "files" / "alerts.yaml").read_text())["groups"]
         rendered = one(minimal(monitoring={"prometheusRule": {"enabled": True}}), "PrometheusRule")["spec"]["groups"]
-        ours = 'job="refund-relay", namespace="refunds"'
+        ours = 'job="refund-relay", namespace="refunds", service="refund-relay-admin"'
         self.assertEqual([[rule["expr"].replace('job="refund-relay"', ours) for rule in group["rules"]] for group in file],
                          [[rule["expr"] for rule in group["rules"]] for group in rendered])
         renamed = render(CHART / "ci" / "monitoring-values.yaml", values={"nameOverride": "refunds"})
@@ -309,7 +343,7 @@ class MonitoringTest(unittest.TestCase):
     def test_the_dashboards_are_those_of_the_files(self):
         with tempfile.TemporaryDirectory() as folder:
             copy = chart_copy(folder)
-            content = '{"title": "Refunds", "expr": "rate(x{job=\\"y\\"}[5m]) {{ legend }}"}\n'
+            content = '{\n  "panels": [{\n    "title": "Refunds", "expr": "rate(x{job=\\"y\\"}[5m]) {{ legend }}"}]\n}\n'
             for old in copy.glob("files/dashboard*.json"):
                 old.unlink()
             (copy / "files" / "dashboard-overview.json").write_text(content)
@@ -317,6 +351,20 @@ class MonitoringTest(unittest.TestCase):
             dashboard = one(render(MINIMAL, values=values, chart=copy), "ConfigMap", "refund-relay-dashboard")
         self.assertEqual({"refund-relay-dashboard-overview.json": content}, dashboard["data"])
         self.assertEqual("1", dashboard["metadata"]["labels"]["grafana_dashboard"])
+
+
+    def test_each_release_has_a_dashboard_of_its_own(self):
+        def dashboard(release):
+            objects = render(MINIMAL, release=release, values={"monitoring": {"dashboard": {"enabled": True}}})
+            return json.loads(next(iter(one(objects, "ConfigMap")["data"].values())))
+
+        file = json.loads((CHART / "files" / "dashboard.json").read_text())
+        first, second = dashboard("refund-relay"), dashboard("refund-relay-2")
+        self.assertNotEqual(first["uid"], second["uid"])
+        self.assertLessEqual(len(first["uid"]), 40)  # the most that Grafana takes
+        self.assertEqual(f"{file['title']} (refunds/refund-relay)", first["title"])
+        self.assertEqual(f"{file['title']} (refunds/refund-relay-2)", second["title"])
+        self.assertEqual({**file, "uid": None, "title": None}, {**first, "uid": None, "title": None})
 
 
 class HelmTestTest(unittest.TestCase):
@@ -344,6 +392,14 @@ class HelmTestTest(unittest.TestCase):
         for pod in pods_of_test(ci("tls-existing-secret")):
             (volume,) = pod["spec"]["volumes"]
             self.assertEqual([{"key": "ca.crt", "path": "ca.crt"}], volume["secret"]["items"])
+            self.assertTrue(volume["secret"]["optional"])  # or the pod waits for ever, and nobody says for what
+
+    def test_trusts_the_systems_authorities_if_told(self):
+        objects = render(CHART / "ci" / "tls-existing-secret-values.yaml", values={"tests": {"ca": {"system": True}}})
+        for pod in pods_of_test(objects):
+            self.assertNotIn("volumes", pod["spec"])
+            self.assertIn("--tls", pod["spec"]["containers"][0]["command"])
+            self.assertNotIn("ca_file", flags(pod["spec"]["containers"][0]))
 
     def test_can_be_switched_off(self):
         self.assertFalse([doc for doc in minimal(tests={"enabled": False}) if doc["kind"] == "Pod"])

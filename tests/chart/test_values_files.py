@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import re
 import subprocess
 import tarfile
 import tempfile
@@ -43,6 +44,10 @@ class ValuesFilesTest(unittest.TestCase):
                 with self.subTest(path.name, helm=version):
                     self.assertEqual([], invalid(render_file(path, version)))
 
+    def test_a_monitor_of_an_admin_port_with_tls_is_valid(self):
+        values = {"monitoring": {"serviceMonitor": {"enabled": True}}}
+        self.assertEqual([], invalid(render(CHART / "ci" / "tls-existing-secret-values.yaml", values=values)))
+
     def test_the_schemas_find_something(self):
         for broken, what in (
             ({"readinessProbe": {"periodSecond": 1}}, "periodSecond"),
@@ -73,8 +78,21 @@ class ValuesFilesTest(unittest.TestCase):
                 self.assertEqual(by_name(render_file(MINIMAL, version)), by_name(render(MINIMAL, chart=package, version=version)))
                 with tarfile.open(package) as archive:
                     names = archive.getnames()
-                for name in ("README.md", "UPGRADING.md", "values.schema.json", "files/alerts.yaml", "templates/tests/check.yaml"):
+                for name in ("README.md", "UPGRADING.md", "values.schema.json", "files/alerts.yaml", "files/flags.yaml",
+                             "templates/tests/check.yaml"):
                     self.assertIn(f"refund-relay/{name}", names)
+                for path in VALUES_FILES:
+                    self.assertIn(f"refund-relay/ci/{path.name}", names)
+
+    def test_the_readme_names_every_values_file_and_no_other(self):
+        named = re.findall(r"^\| `(\S+-values\.yaml)` \|", (CHART / "README.md").read_text(), re.MULTILINE)
+        self.assertEqual([path.name for path in VALUES_FILES], sorted(named))
+
+    def test_the_readme_leads_nowhere_outside_of_the_package(self):
+        readme = (CHART / "README.md").read_text()
+        for target in re.findall(r"\]\(([^)]+)\)", readme):
+            self.assertTrue(target.startswith("https://") or (CHART / target).exists(), target)
+        self.assertNotRegex(readme, r"(?<!blob/main/)docs/|deploy/helm/")
 
     def test_notes_tell_the_next_command(self):
         for version in HELMS:
@@ -88,6 +106,36 @@ class ValuesFilesTest(unittest.TestCase):
         text = notes(CHART / "ci" / "trial-values.yaml")
         self.assertIn("WARNING: persistence.enabled=false", text)
         self.assertIn("WARNING: tests.postSample is on", text)
+        backup = CHART / "ci" / "backup-values.yaml"
+        self.assertNotIn("emptyDir", notes(backup))
+        on_the_pod = {"backup": {"volume": {"emptyDir": {}, "persistentVolumeClaim": None}}}
+        self.assertIn("WARNING: backup.volume is an emptyDir", notes(backup, values=on_the_pod))
+
+    def test_notes_tell_how_to_subscribe(self):
+        self.assertIn("exec refund-relay-0 -- refundctl tail --name=trial --from=earliest\n", notes(MINIMAL))
+        self.assertIn("--from=earliest --address=localhost:6000\n", notes(MINIMAL, values={"grpc": {"port": 6000}}))
+        name = "--server_name=refund-relay-grpc.refunds.svc"
+        for file, words in (("tls-existing-secret", f"{name}\n"), ("mutual-tls-policy", f"{name} --cert_file=tls.crt --key_file=tls.key\n"),
+                            ("token-policy", f"{name} --token_file=token\n")):
+            text = notes(CHART / "ci" / f"{file}-values.yaml")
+            self.assertIn(words, text)
+            self.assertNotIn("exec refund-relay-0", text)
+
+    def test_notes_tell_what_helm_test_lacks(self):
+        policy = {"accessPolicy": {"policy": {"subscribers": {}}}}
+        plain = "so it fails. No identity is shown in plain text: give grpc.tls, or say tests.enabled=false.\n"
+        self.assertIn(plain, notes(MINIMAL, values=policy))
+        with_tls = CHART / "ci" / "tls-existing-secret-values.yaml"
+        self.assertIn("so it fails. Give it an identity by tests.existingSecret.\n", notes(with_tls, values=policy))
+        self.assertIn("tests.ca.system=true", notes(with_tls))
+        for ca in ({"system": True}, {"existingSecret": "ca"}):
+            self.assertNotIn("tests.ca", notes(with_tls, values={"tests": {"ca": ca}}))
+
+    def test_notes_warn_of_a_gateway_that_sends_plain_text_to_tls(self):
+        words = "WARNING: gatewayApi.grpc leads to a port that speaks TLS"
+        path = CHART / "ci" / "gateway-api-tls-values.yaml"
+        self.assertIn(words, notes(path, values={"gatewayApi": {"backendTLS": {"enabled": False}}}))
+        self.assertNotIn(words, notes(path))
 
     def test_files_that_follow_from_others_are_fresh(self):
         script = CHART.parent / "generated.py"

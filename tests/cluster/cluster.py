@@ -120,8 +120,9 @@ class Namespace:
 class Release:
     """One release of the chart."""
 
-    def __init__(self, namespace, name="refund-relay", helm_version="helm4"):
-        self.namespace, self.name, self.helm_version = namespace, name, helm_version
+    def __init__(self, namespace, name="refund-relay", helm_version="helm4", fullname=None):
+        """`fullname` is what its objects are called, where that is another name than the release's."""
+        self.namespace, self.name, self.helm_version, self.fullname = namespace, name, helm_version, fullname or name
 
     def install(self, *values_files, chart=CHART, values=None, upgrade=False):
         """Installs or upgrades, and waits until the pod is ready. Returns NOTES.txt."""
@@ -136,9 +137,9 @@ class Release:
 
     def wait_ready(self):
         try:
-            self.namespace.kubectl("rollout", "status", f"statefulset/{self.name}", "--timeout", f"{DEADLINE}s", deadline=2 * DEADLINE)
+            self.namespace.kubectl("rollout", "status", f"statefulset/{self.fullname}", "--timeout", f"{DEADLINE}s", deadline=2 * DEADLINE)
         except AssertionError as error:
-            seen = [self.namespace.kubectl("describe", "pod", f"{self.name}-0", check=False), self.logs(check=False)]
+            seen = [self.namespace.kubectl("describe", "pod", f"{self.fullname}-0", check=False), self.logs(check=False)]
             raise AssertionError("\n".join([str(error), *seen])) from error
 
     def test(self):
@@ -149,15 +150,15 @@ class Release:
         return done.stdout
 
     def logs(self, **options):
-        return self.namespace.kubectl("logs", f"{self.name}-0", **options)
+        return self.namespace.kubectl("logs", f"{self.fullname}-0", **options)
 
     def pod(self):
-        return self.namespace.get("pod", f"{self.name}-0")
+        return self.namespace.get("pod", f"{self.fullname}-0")
 
     def metrics(self):
         """The text of /metrics, through the API server."""
-        admin = self.namespace.get("service", f"{self.name}-admin")["spec"]["ports"][0]["appProtocol"]
-        return kubectl("get", "--raw", f"/api/v1/namespaces/{self.namespace.name}/services/{admin}:{self.name}-admin:admin/proxy/metrics")
+        admin = self.namespace.get("service", f"{self.fullname}-admin")["spec"]["ports"][0]["appProtocol"]
+        return kubectl("get", "--raw", f"/api/v1/namespaces/{self.namespace.name}/services/{admin}:{self.fullname}-admin:admin/proxy/metrics")
 
     def _test_pod(self, door):
         """The pod of `helm test` that goes through this door, with that container alone. Charts of earlier commits call

@@ -22,6 +22,9 @@ def put_fixtures(namespace, fullname="refund-relay"):
     policy = {"subscribers": {"helm-test": {"certificates": ["dns:helm-test.internal"], "events": "all"}}}
     namespace.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "refund-relay-team-policy"},
                      "data": {"policy.json": json.dumps(policy)}})
+    for name in ("refund-relay-log", "refund-relay-backups"):
+        namespace.apply({"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": name}, "spec": {
+            "accessModes": ["ReadWriteOncePod"], "resources": {"requests": {"storage": "64Mi"}}}})
 
 
 def put_certificate(namespace, authority, name, hosts):

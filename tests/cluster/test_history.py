@@ -1,6 +1,7 @@
 """The same history after the pod is deleted, after an upgrade from an earlier chart, after a failed upgrade and rollback,
-after the release is uninstalled and installed again."""
+after the release is uninstalled and installed again, under the same name or another."""
 
+import json
 import os
 import pathlib
 import subprocess
@@ -94,6 +95,40 @@ class HistoryTest(unittest.TestCase):
     def waits_for_nothing(namespace):
         image = namespace.kubectl("get", "pod", "refund-relay-0", "--ignore-not-found", "--output", "jsonpath={.spec.containers[0].image}")
         return image == cluster.IMAGE
+
+
+class RenamingTest(unittest.TestCase):
+    def test_an_upgrade_that_renames_is_refused_and_changes_nothing(self):
+        with Namespace("rr-renaming") as namespace:
+            fixtures.put_fixtures(namespace)
+            release = Release(namespace)
+            release.install(MINIMAL)
+            self.assertEqual(200, release.send()["status"])
+            history = release.history("first")
+            before = self.objects(namespace)
+            for name in ("fullnameOverride=refunds", "nameOverride=refund"):
+                with self.subTest(name):
+                    done = helm("upgrade", release.name, CHART, "--namespace", namespace.name, "--reuse-values", "--set", name, check=False)
+                    self.assertNotEqual(0, done.returncode)
+                    for words in ("cannot rename a release", "--set fullnameOverride=refund-relay --set nameOverride=refund-relay",
+                                  "--set persistence.existingClaim=data-refund-relay-0"):
+                        self.assertIn(words, done.stderr)
+                    self.assertEqual(before, self.objects(namespace))
+            self.assertEqual(200, release.send("still-served")["status"])
+            say("  an upgrade that renames the release was refused, and nothing was changed")
+
+            # As the message says.
+            helm("uninstall", release.name, "--namespace", namespace.name, "--wait")
+            renamed = Release(namespace, fullname="refunds")
+            renamed.install(MINIMAL, values={"fullnameOverride": "refunds", "persistence.existingClaim": "data-refund-relay-0"})
+            self.assertEqual(history, renamed.history("renamed")[:1])
+            say("  the same history under another name, from the claim of the old one")
+
+    @staticmethod
+    def objects(namespace):
+        """Kind, name and specification of all that a rename would make or change."""
+        found = json.loads(namespace.kubectl("get", "statefulsets,services,persistentvolumeclaims", "--output", "json"))["items"]
+        return sorted((doc["kind"], doc["metadata"]["name"], json.dumps(doc["spec"], sort_keys=True)) for doc in found)
 
 
 if __name__ == "__main__":

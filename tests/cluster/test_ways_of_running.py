@@ -1,5 +1,7 @@
 """Every values file that can run on this cluster: installed in a restricted namespace, tested, a webhook in, the event out."""
 
+import json
+import re
 import time
 import unittest
 
@@ -7,7 +9,7 @@ import yaml
 
 import cluster
 import fixtures
-from cluster import CHART, Namespace, Release, rendered, say
+from cluster import CHART, Namespace, Release, rendered, say, wait_for
 
 # What stands in the way of running a file here though the cluster knows its kinds.
 CANNOT_RUN = {"full-values.yaml": "it names an image by digest, a private registry, a runtime class and a priority class of somebody"}
@@ -52,6 +54,20 @@ class WaysOfRunningTest(unittest.TestCase):
             release.install(CHART / "ci" / "minimal-values.yaml")
             self.assertIn("says started", release.test())
 
+    def test_a_certificate_without_its_authority(self):
+        """As most Secrets of type kubernetes.io/tls are: helm test says what is missing, and takes it from elsewhere."""
+        with Namespace("rr-authority") as namespace:
+            fixtures.put_fixtures(namespace)
+            secret = "refund-relay-server-tls"
+            namespace.kubectl("patch", "secret", secret, "--type=json", "--patch", '[{"op": "remove", "path": "/data/ca.crt"}]')
+            release, values = Release(namespace), CHART / "ci" / "tls-existing-secret-values.yaml"
+            self.assertIn("tests.ca.existingSecret", release.install(values))
+            with self.assertRaisesRegex(AssertionError, "cannot read /etc/refund-relay/ca/ca.crt"):
+                release.test()
+            release.install(values, upgrade=True, values={"tests.ca.existingSecret": "refund-relay-client-ca"})
+            self.assertIn("says started", release.test())
+            say("  helm test named the authority that a Secret lacks, and took it from another")
+
     def run_one(self, path, namespace, objects):
         fixtures.put_fixtures(namespace)
         fixtures.issue_like_cert_manager(namespace, objects)
@@ -59,6 +75,8 @@ class WaysOfRunningTest(unittest.TestCase):
         values = {}
         if path.name == "service-account-tokens-values.yaml":  # the namespace is another one here
             values = {"accessPolicy.policy.subscribers.helm-test.service_accounts": [f"{namespace.name}/refund-relay"]}
+        if path.name == "backup-values.yaml":
+            values = {"backup.interval": "1s"}
         notes = release.install(path, values=values)
         self.assertIn("helm test refund-relay", notes)
         output = release.test()
@@ -71,6 +89,20 @@ class WaysOfRunningTest(unittest.TestCase):
         events = release.history("after")
         self.assertEqual(answer["body"]["event_id"], events[-1]["event"]["event_id"])
         self.assertEqual(before + 1, len(events))
+        if path.name == "backup-values.yaml":
+            self.wait_for_a_later_backup(release)
+        if path.name == "existing-claim-values.yaml":
+            claims = json.loads(namespace.kubectl("get", "persistentvolumeclaims", "--output", "json"))["items"]
+            self.assertNotIn("data-refund-relay-0", [claim["metadata"]["name"] for claim in claims])
+
+    @staticmethod
+    def wait_for_a_later_backup(release):
+        def seconds_of_the_newest():
+            found = re.search(r"^refund_relay_backup_last_success_timestamp_seconds (\S+)$", release.metrics(), re.MULTILINE)
+            return float(found[1]) if found else 0.0
+
+        now = seconds_of_the_newest()
+        wait_for("a backup after the event", lambda: seconds_of_the_newest() > now)
 
 
 if __name__ == "__main__":

@@ -35,14 +35,16 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 app.kubernetes.io/component: server
 {{- end }}
 
-{{- define "refund-relay.labels" -}}
+{{/* Labels by the chart, which no value overrides. */}}
+{{- define "refund-relay.ownLabels" -}}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
 {{ include "refund-relay.selectorLabels" . }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
-{{- with .Values.commonLabels }}
-{{ toYaml . }}
 {{- end }}
+
+{{- define "refund-relay.labels" -}}
+{{- toYaml (mergeOverwrite (deepCopy .Values.commonLabels) (include "refund-relay.ownLabels" . | fromYaml)) }}
 {{- end }}
 
 {{/* The metadata of an object. Takes root, and optionally name, labels, annotations, own (labels by the chart). */}}
@@ -50,9 +52,8 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 name: {{ default (include "refund-relay.fullname" .root) .name }}
 namespace: {{ .root.Release.Namespace }}
 labels:
-  {{- $labels := include "refund-relay.labels" .root | fromYaml }}
-  {{- $labels = mergeOverwrite $labels (deepCopy (default dict .labels)) (default dict .own) }}
-  {{- toYaml $labels | nindent 2 }}
+  {{- $own := mergeOverwrite (include "refund-relay.ownLabels" .root | fromYaml) (default dict .own) }}
+  {{- toYaml (mergeOverwrite (deepCopy .root.Values.commonLabels) (deepCopy (default dict .labels)) $own) | nindent 2 }}
 {{- with mergeOverwrite (deepCopy .root.Values.commonAnnotations) (default dict .annotations) }}
 annotations:
   {{- toYaml . | nindent 2 }}
