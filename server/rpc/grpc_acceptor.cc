@@ -40,7 +40,6 @@ constexpr std::chrono::microseconds kLookIntervalPerConnection(100);
 // what the connection sends is looked at that often; kLongestIntake, and it is cut, as others wait behind it.
 constexpr std::chrono::milliseconds kIntakeLookInterval(10);
 constexpr std::chrono::seconds kLongestIntake(1);
-constexpr std::string_view kServerStops = "the server stops";
 constexpr absl::Duration kLineInterval = absl::Seconds(10);
 
 // What epoll tells of, by number; connections follow.
@@ -141,7 +140,7 @@ void GrpcAcceptor::Stop() {
     // What is being given to gRPC may never end by itself.
     if (const auto current = intake_->current(); current.has_value()) {
       const auto found = connections_.find(current->connection);
-      if (found != connections_.end()) Cut(found->second, kServerStops);
+      if (found != connections_.end()) End(found->second);
     }
     intake_->Stop();
   }
@@ -179,7 +178,7 @@ void GrpcAcceptor::Run() {
     if (connections_wait && listener_.valid()) AcceptWaiting();
     LookAtIntake();
     if (std::chrono::steady_clock::now() >= cut_all_at_.load()) {
-      for (auto& [number, connection] : connections_) Cut(connection, kServerStops);
+      for (auto& [number, connection] : connections_) End(connection);
     }
     if (const auto now = std::chrono::steady_clock::now(); now >= next_look_) {
       for (auto& [number, connection] : connections_) CutIfIdleInput(connection);
@@ -289,20 +288,25 @@ void GrpcAcceptor::LookAtIntake() {
 }
 
 void GrpcAcceptor::Cut(Connection& connection, std::string_view why) {
-  if (std::exchange(connection.cut, true)) return;
+  if (connection.ended) return;
   metrics_.CountCutConnection();  // first: who sees the end may look at the count
+  End(connection);
+  const auto left_out = cut_lines_.Admit(absl::Now());
+  if (!left_out.has_value()) return;
+  const std::optional<TcpBytes> bytes = BytesOf(connection.duplicate.number());
+  Log(LogLevel::kWarning, absl::StrCat("gRPC connection cut: ", std::string(why)),
+      {{"peer", PeerAddress::Of(connection.name.peer.address()).ToString()},
+       {"received_bytes", bytes.has_value() ? bytes->received : 0},
+       {"cuts_not_logged", *left_out}});
+}
+
+void GrpcAcceptor::End(Connection& connection) {
+  if (std::exchange(connection.ended, true)) return;
   const int duplicate = connection.duplicate.number();
   // A reset when the last descriptor is closed: a peer that still sends would wait for room for ever.
   const linger reset{1, 0};
   setsockopt(duplicate, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
   shutdown(duplicate, SHUT_RDWR);  // gRPC reads the end of it, and so do we
-  const auto left_out = cut_lines_.Admit(absl::Now());
-  if (!left_out.has_value()) return;
-  const std::optional<TcpBytes> bytes = BytesOf(duplicate);
-  Log(LogLevel::kWarning, absl::StrCat("gRPC connection cut: ", std::string(why)),
-      {{"peer", PeerAddress::Of(connection.name.peer.address()).ToString()},
-       {"received_bytes", bytes.has_value() ? bytes->received : 0},
-       {"cuts_not_logged", *left_out}});
 }
 
 void GrpcAcceptor::OnHangUp(uint64_t number) {

@@ -69,8 +69,8 @@ class GrpcAcceptor {
   // Tell it each call that begins.
   IdleInput& input() { return input_; }
 
-  // Takes no more connections from now on. Those that are still there at `deadline` are cut: gRPC's shutdown would wait
-  // for a peer that sends without pause.
+  // Takes no more connections from now on. Those that are still there at `deadline` are ended: gRPC's shutdown would
+  // wait for a peer that sends without pause.
   void Close(std::chrono::steady_clock::time_point deadline);
 
   // Closes, and joins the threads; connections that gRPC has go on, uncounted. Safe to call twice.
@@ -83,7 +83,7 @@ class GrpcAcceptor {
     FileDescriptor duplicate;
     IdleInput::Connection name;
     std::optional<PeerAddress> counted_as;  // not set: our own probe
-    bool cut = false;
+    bool ended = false;                     // by us
   };
 
   GrpcAcceptor(const Options& options, RpcMetrics& metrics);
@@ -102,8 +102,9 @@ class GrpcAcceptor {
   void CutIfIdleInput(Connection& connection);
   // Ends what has kept the intake for long.
   void LookAtIntake();
-  // `why` for the log.
+  // Ends a connection that does wrong: counted, and logged with the reason.
   void Cut(Connection& connection, std::string_view why);
+  static void End(Connection& connection);
   void OnHangUp(uint64_t number);
 
   const Options options_;

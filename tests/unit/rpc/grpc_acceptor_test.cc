@@ -76,6 +76,7 @@ TEST_F(GrpcAcceptorTest, AConnectionThatLetsNoOtherInIsCut) {
   const tcp::socket second = Connect();
   AwaitTaken(2);
   EXPECT_EQ(1, cuts());
+  acceptor_->Stop();  // the line comes after the end
   EXPECT_EQ(1, lines_.With("faster than gRPC reads").size());
 }
 
@@ -91,7 +92,7 @@ TEST_F(GrpcAcceptorTest, AFloodWithoutCallsIsCutAtOnce) {
   EXPECT_EQ(1, lines_.With("sends much and calls too little").size());
 }
 
-TEST_F(GrpcAcceptorTest, ConnectionsThatOutliveTheDeadlineAreCut) {
+TEST_F(GrpcAcceptorTest, ConnectionsThatOutliveTheDeadlineAreEnded) {
   Start();
   tcp::socket first = Connect();
   AwaitTaken(1);
@@ -104,8 +105,7 @@ TEST_F(GrpcAcceptorTest, ConnectionsThatOutliveTheDeadlineAreCut) {
   boost::system::error_code refused;
   late.connect({boost::asio::ip::address_v4::loopback(), acceptor_->port()}, refused);
   EXPECT_TRUE(refused) << "nobody listens any more";
-  acceptor_->Stop();
-  EXPECT_EQ(1, lines_.With("the server stops").size());
+  EXPECT_EQ(0, cuts()) << "it did nothing wrong";
 }
 
 TEST_F(GrpcAcceptorTest, StopsAlthoughAConnectionIsBeingGiven) {
